@@ -1,0 +1,110 @@
+"""Every error the project raises on purpose, as one tree.
+
+::
+
+    RecommenderError
+    ├── SettingsError           a setting has a value it cannot have
+    ├── UsageError              a call asks for what does not exist: a verb's argument, a date, an engine
+    ├── MissingExtra            an optional package is not installed
+    ├── InvalidURL              not a web address a story can have
+    ├── InvalidStory            a document that is not a story; carries the line
+    ├── UnknownStory            no story in the store answers to this URL
+    ├── StoreError
+    │   ├── StoreUnavailable    the database cannot be opened or does not answer
+    │   ├── StoreOutdated       the schema is older or newer than this program's
+    │   └── StoreLocked         another writer is at work
+    ├── NothingToLearn          too few stories or links to do what was asked
+    └── ModelError
+        ├── ModelNotFound       no model folder of that name
+        ├── ModelCorrupt        a file is missing, cut short or changed
+        └── ModelIncompatible   written by a newer format
+
+Each carries ``name`` (stable, for machines: the ``type`` of a problem+json
+answer and the word in a log line) and a message that says which input, what
+was expected and what to do.
+"""
+
+# ruff: noqa: N818  (an error is called what has happened; only groups end in Error)
+
+from __future__ import annotations
+
+import re
+
+
+class RecommenderError(Exception):
+    """Base of the tree; catch it to catch everything raised on purpose."""
+
+    name = "recommender-error"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+class SettingsError(RecommenderError):
+    """A setting has a value it cannot have."""
+
+
+class UsageError(RecommenderError):
+    """A call asks for what does not exist."""
+
+
+class MissingExtra(RecommenderError):
+    """An optional package is not installed; the message names the extra."""
+
+
+class InvalidURL(RecommenderError, ValueError):
+    """Not a web address a story can have."""
+
+
+class InvalidStory(RecommenderError, ValueError):
+    """A document that is not a story.
+
+    ``line`` is the 1-based line of the document the trouble was seen on, or
+    ``None`` where a line has no meaning.
+    """
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class UnknownStory(RecommenderError, LookupError):
+    """No story in the store answers to this URL."""
+
+
+class StoreError(RecommenderError):
+    """Something about the store."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be opened or does not answer."""
+
+
+class StoreOutdated(StoreError):
+    """The schema is older or newer than this program's."""
+
+
+class StoreLocked(StoreError):
+    """Another writer is at work."""
+
+
+class NothingToLearn(RecommenderError):
+    """Too few stories or links to do what was asked."""
+
+
+class ModelError(RecommenderError):
+    """Something about a model folder."""
+
+
+class ModelNotFound(ModelError, LookupError):
+    """No model folder of that name."""
+
+
+class ModelCorrupt(ModelError):
+    """A file of a model is missing, cut short or changed."""
+
+
+class ModelIncompatible(ModelError):
+    """A model was written by a newer format than this program reads."""
