@@ -1,0 +1,31 @@
+"""The store: stories, aliases, curated links and published neighbours, in SQLite or PostgreSQL.
+
+::
+
+    document ──encode──► Entry ──Store.save──► articles, aliases, links
+    ranked neighbours ──Store.publish──► a generation
+    key ──Store.find──► story and neighbours ──Store.cards──► an answer
+
+``encode`` runs in worker processes; one process at a time writes; any number
+read, and see an old generation or a new one, never a mix.
+"""
+
+from recommender.store.encoding import AliasKind, Entry, Version, encode, share
+from recommender.store.importing import Saved
+from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
+from recommender.store.store import Store
+
+__all__ = [
+    "AliasKind",
+    "Card",
+    "Entry",
+    "Found",
+    "Generation",
+    "ModelRecord",
+    "Saved",
+    "Status",
+    "Store",
+    "Version",
+    "encode",
+    "share",
+]

@@ -1,0 +1,79 @@
+"""Reading everything at once, column by column, to learn from and to rank."""
+
+from __future__ import annotations
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection, false, select
+
+from recommender.articles import Corpus
+from recommender.store.schema import aliases, articles, links
+
+_CHUNK = 5_000
+"""Rows in memory at once on their way into columns."""
+
+_DAY = 86_400.0
+
+_STORIES = (
+    select(articles.c.id, articles.c.url, articles.c.published_at, articles.c.card, articles.c.details)
+    .where(articles.c.removed == false())
+    .order_by(articles.c.id)
+)
+_LINKS = select(links.c.source_id, aliases.c.article_id, links.c.place).join_from(
+    links, aliases, aliases.c.key == links.c.target_key
+)
+
+
+def corpus(connection: Connection) -> Corpus:
+    """Read all stories and links of one snapshot; see ``Store.corpus``."""
+    ids: list[int] = []
+    urls: list[str] = []
+    titles: list[str] = []
+    excerpts: list[str] = []
+    published: list[float] = []
+    quality: list[float] = []
+    providers: list[str] = []
+    types: list[str] = []
+    topics: list[tuple[str, ...]] = []
+    tags: list[tuple[str, ...]] = []
+    streamed = connection.execution_options(yield_per=_CHUNK)
+    for article_id, url, published_at, card_text, details_text in streamed.execute(_STORIES):
+        card = orjson.loads(card_text)
+        ids.append(article_id)
+        urls.append(url)
+        titles.append(card["title"])
+        excerpts.append(card["excerpt"])
+        published.append(np.nan if published_at is None else published_at / _DAY)
+        quality.append(np.nan if card["quality"] is None else card["quality"])
+        providers.append(card["provider"]["domain"] or card["provider"]["name"])
+        types.append(card["type"])
+        topics.append(tuple(card["topics"]))
+        tags.append(tuple(orjson.loads(details_text).get("tags", ())))
+    columns = np.array(ids, dtype=np.int64)
+    return Corpus(
+        ids=columns,
+        urls=urls,
+        titles=titles,
+        excerpts=excerpts,
+        published=np.array(published, dtype=np.float64),
+        quality=np.array(quality, dtype=np.float64),
+        providers=providers,
+        types=types,
+        topics=topics,
+        tags=tags,
+        links=_links(streamed, columns),
+    )
+
+
+def _links(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read links as rows of ``ids``, shape (m, 2), by source and then by the least place an origin gives."""
+    rows = connection.execute(_LINKS)
+    stored = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
+    # The ids of stories that are not removed: a link with another end leads out of the corpus.
+    kept = stored[np.isin(stored[:, :2], ids).all(axis=1) & (stored[:, 0] != stored[:, 1])]
+    source, target = np.searchsorted(ids, kept[:, 0]), np.searchsorted(ids, kept[:, 1])
+    order = np.lexsort((target, kept[:, 2], source))
+    pairs = np.column_stack((source, target))[order].astype(np.int64, copy=False)
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    return pairs[np.sort(first)]

@@ -1,0 +1,181 @@
+"""The database behind a store: which one, how it is opened, and the three ways to talk to it.
+
+All that differs between SQLite and PostgreSQL is here and in ``locking``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+
+from recommender.errors import MissingExtra, SettingsError, StoreUnavailable
+
+T = TypeVar("T")
+
+_READERS: dict[str, Any] = {"pool_size": 16, "max_overflow": 48, "pool_use_lifo": True}
+"""More connections than a web server has threads (40): none waits for one.  16 stay open, last used first."""
+
+_WRITER: dict[str, Any] = {"pool_size": 1, "max_overflow": 0}
+"""The writer has a connection of its own: readers that are many must not keep it out."""
+
+PARAMETERS = 5_000
+"""Values bound in one statement at most: well below SQLite's 32,766 and PostgreSQL's 65,535."""
+
+
+def chunks(items: Sequence[T], size: int = PARAMETERS) -> Iterator[Sequence[T]]:
+    """Cut a sequence into pieces of ``size`` items, the last one shorter."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class Database:
+    """One SQLite file or one PostgreSQL database (in one schema of it).
+
+    ``path`` is the SQLite file, ``None`` on PostgreSQL; ``name`` is the
+    database's URL without its password, for messages.
+
+    Raises SettingsError for a URL no store can have, MissingExtra if the
+    driver is not installed.  Connects when first used.
+    """
+
+    def __init__(self, url: str, *, patience: float) -> None:
+        parsed = _parse(url)
+        self.path = _sqlite_path(parsed) if parsed.drivername == "sqlite" else None
+        if self.path is not None:
+            parsed = parsed.set(database=str(self.path))
+        self._password = parsed.password
+        # A PostgreSQL URL may carry a password in its query too.
+        self.name = parsed.set(query={}).render_as_string(hide_password=True)
+        self._answering: Engine
+        self._writing: Engine
+        if self.path is not None:
+            readers, writer = _sqlite(parsed, patience, _READERS), _sqlite(parsed, patience, _WRITER)
+            self._answering = readers
+            self._snapshot = readers.execution_options(sqlite_begin="DEFERRED")
+            # A deferred transaction that turns into a write fails if it has to wait; this one waits.
+            self._writing = writer.execution_options(sqlite_begin="IMMEDIATE")
+        else:
+            readers, writer = _postgres(parsed, patience, _READERS), _postgres(parsed, patience, _WRITER)
+            self._answering = readers.execution_options(isolation_level="AUTOCOMMIT")
+            self._snapshot = readers.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writing = writer
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._answering.dispose()
+        self._writing.dispose()
+
+    @contextmanager
+    def answering(self) -> Iterator[Connection]:
+        """Connect for single statements, each its own snapshot, with no transaction around them."""
+        with self.translated(), self._answering.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Connect for several reads that see one state of the store."""
+        with self.translated(), self._snapshot.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Connect for transactions that write, begun and ended by the caller."""
+        with self.translated(), self._writing.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn a database that does not answer into StoreUnavailable; a wrong statement stays what it is."""
+        try:
+            yield
+        except exc.TimeoutError as error:
+            raise StoreUnavailable(f"{self.name}: every connection is in use") from error
+        except exc.DBAPIError as error:
+            # A damaged SQLite file is the base class itself; its other kinds are mistakes of ours.
+            if (
+                isinstance(error, exc.OperationalError | exc.InterfaceError)
+                or type(error) is exc.DatabaseError
+            ):
+                raise StoreUnavailable(f"{self.name}: {self._shown(error)}") from error
+            raise
+
+    def _shown(self, error: exc.DBAPIError) -> str:
+        text = " ".join(str(error.orig).split())
+        return text.replace(self._password, "***") if self._password else text
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (exc.ArgumentError, ValueError):
+        # The text is not repeated: what cannot be parsed may hold a password anywhere.
+        raise SettingsError(
+            "the store is not a database URL: expected sqlite:///path or postgresql+psycopg://…"
+        ) from None
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
+        return url.set(drivername="sqlite")
+    if url.drivername in ("postgresql", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    raise SettingsError(
+        f"a store on {url.drivername!r} is not supported: expected sqlite:///path or postgresql+psycopg://…"
+    )
+
+
+def _sqlite_path(url: URL) -> Path:
+    if url.query or url.host:
+        raise SettingsError(
+            "an SQLite store is written sqlite:///path, with three slashes and nothing after it"
+        )
+    if not url.database or url.database.startswith((":memory:", "file:")):
+        raise SettingsError(
+            "an SQLite store needs a file, sqlite:///path: workers and readers would not share one in memory"
+        )
+    # Resolved, so that every name of the file leads to the same lock beside it.
+    return Path(url.database).expanduser().resolve()
+
+
+def _sqlite(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # Python's driver begins nothing by itself; _begin does
+        connection.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        # A commit is on the disk when it returns: an accepted story, or an editor's order, outlives a power
+        # cut.  NORMAL would lose the last of them, and commits here are few and large.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -16000")  # KiB, for each connection
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # give a large import's log back
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin")
+        if mode is not None:
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _postgres(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
+    try:
+        # Pinged when taken from the pool: a database that was restarted comes back without a failed answer.
+        engine = create_engine(url, connect_args={"connect_timeout": 10}, pool_pre_ping=True, **pool)
+    except ImportError as error:
+        raise MissingExtra(
+            "a store on PostgreSQL needs psycopg: pip install 'recommender[postgres]'"
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:  # psycopg may not be there to name its type
+        connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
+        connection.commit()
+
+    return engine

@@ -1,0 +1,263 @@
+"""Writing what documents say: which version of a story wins, which key is whose, which links there are.
+
+Every function here works inside one transaction of the one writer, so it may
+read, decide in Python, and write only what changed; the statements are the
+same on both databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from recommender.store.database import chunks
+from recommender.store.encoding import AliasKind, Entry, Version, rank
+from recommender.store.schema import aliases, articles, links, origins
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What ``Store.save`` did, in numbers; sums with ``+``.
+
+    Stories are counted once a batch however often it tells them; links as
+    each origin gives them.
+    """
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    links_added: int = 0
+    links_removed: int = 0
+
+    def __add__(self, other: Saved) -> Saved:
+        return Saved(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.links_added + other.links_added,
+            self.links_removed + other.links_removed,
+        )
+
+
+class _Telling(NamedTuple):
+    """A version of a story and the origin that tells it."""
+
+    version: Version
+    origin: str
+
+    def beats(self, other: _Telling) -> bool:
+        ours, theirs = self.version.rank, other.version.rank
+        # Of two origins that say the same, the first in the alphabet: files mostly come in that order.
+        return ours > theirs or (ours == theirs and self.origin < other.origin)
+
+
+def save(connection: Connection, entries: Iterable[Entry]) -> Saved:
+    """Write a batch; see ``Store.save``."""
+    told = {entry.origin: entry for entry in entries}
+    origin_ids = _save_origins(connection, told)
+    stories, article_ids = _save_articles(connection, told, origin_ids)
+    _save_aliases(connection, told.values(), article_ids)
+    return stories + _save_links(connection, told, origin_ids, article_ids)
+
+
+def forget(connection: Connection, names: Sequence[str]) -> int:
+    """Drop what origins linked; see ``Store.forget``."""
+    dropped = 0
+    for chunk in chunks(names):
+        chosen = select(origins.c.id).where(origins.c.origin.in_(chunk))
+        dropped += connection.execute(delete(links).where(links.c.origin_id.in_(chosen))).rowcount
+        connection.execute(update(origins).where(origins.c.origin.in_(chunk)).values(fingerprint=None))
+    return dropped
+
+
+def _save_origins(connection: Connection, told: Mapping[str, Entry]) -> dict[str, int]:
+    known: dict[str, Row[Any]] = {}
+    for chunk in chunks(list(told)):
+        rows = connection.execute(select(origins).where(origins.c.origin.in_(chunk)))
+        known.update({row.origin: row for row in rows})
+    new = [
+        {"origin": origin, "fingerprint": entry.fingerprint}
+        for origin, entry in told.items()
+        if origin not in known
+    ]
+    changed = [
+        {"row": row.id, "fingerprint": told[origin].fingerprint}
+        for origin, row in known.items()
+        if row.fingerprint != told[origin].fingerprint
+    ]
+    ids = {origin: row.id for origin, row in known.items()}
+    if new:
+        rows = connection.execute(insert(origins).returning(origins.c.origin, origins.c.id), new)
+        ids.update({row.origin: row.id for row in rows})
+    if changed:
+        connection.execute(update(origins).where(origins.c.id == bindparam("row")), changed)
+    return ids
+
+
+_STORED = select(
+    articles.c.id,
+    articles.c.key,
+    articles.c.published_at,
+    articles.c.own,
+    articles.c.removed,
+    articles.c.digest,
+    origins.c.origin,
+).join_from(articles, origins)
+
+
+def _save_articles(
+    connection: Connection, told: Mapping[str, Entry], origin_ids: Mapping[str, int]
+) -> tuple[Saved, dict[str, int]]:
+    """Let the best version of every story win; return the ids of all stories told, by key."""
+    best = _fold(told.values())
+    stored: dict[str, Row[Any]] = {}
+    for chunk in chunks(list(best)):
+        stored.update({row.key: row for row in connection.execute(_STORED.where(articles.c.key.in_(chunk)))})
+    ids = {key: row.id for key, row in stored.items()}
+    new: list[dict[str, Any]] = []
+    replaced: list[dict[str, Any]] = []
+    changed = 0
+    for key, telling in best.items():
+        values = _columns(telling, origin_ids)
+        row = stored.get(key)
+        if row is None:
+            new.append(values)
+        elif _wins(telling, row, told.get(row.origin)):
+            replaced.append(values | {"row": row.id})
+            changed += (telling.version.digest, telling.version.own) != (row.digest, row.own)
+    if new:
+        rows = connection.execute(insert(articles).returning(articles.c.key, articles.c.id), new)
+        ids.update({row.key: row.id for row in rows})
+    if replaced:
+        connection.execute(update(articles).where(articles.c.id == bindparam("row")), replaced)
+    return Saved(new=len(new), changed=changed, unchanged=len(best) - len(new) - changed), ids
+
+
+def _fold(entries: Iterable[Entry]) -> dict[str, _Telling]:
+    best: dict[str, _Telling] = {}
+    for entry in entries:
+        for version in entry.versions:
+            telling = _Telling(version, entry.origin)
+            rival = best.get(version.key)
+            if rival is None or telling.beats(rival):
+                best[version.key] = telling
+    return best
+
+
+def _wins(telling: _Telling, row: Row[Any], holder: Entry | None) -> bool:
+    """Tell whether the best of a batch replaces what is stored.
+
+    ``holder`` is what the origin of the stored version says in this batch: if
+    it tells the story anew, its old version is withdrawn, whatever its rank.
+    """
+    version = telling.version
+    same = (row.digest, row.own, row.origin) == (version.digest, version.own, telling.origin)
+    if same:
+        return False
+    if holder is not None and any(retold.key == version.key for retold in holder.versions):
+        return True
+    stored = rank(row.published_at, row.own, row.removed, row.digest)
+    return version.rank > stored or (version.rank == stored and telling.origin < row.origin)
+
+
+def _columns(telling: _Telling, origin_ids: Mapping[str, int]) -> dict[str, Any]:
+    version, origin = telling
+    return {
+        "key": version.key,
+        "url": version.url,
+        "published_at": version.published_at,
+        "own": version.own,
+        "removed": version.removed,
+        "origin_id": origin_ids[origin],
+        "digest": version.digest,
+        "card": version.card,
+        "details": version.details,
+    }
+
+
+def _save_aliases(connection: Connection, entries: Iterable[Entry], article_ids: Mapping[str, int]) -> None:
+    """Give every key to the best of all that ever claimed it.
+
+    The claims of losing versions count too: an address that a story once had
+    keeps leading to it.  A claim is (kind, the claiming story's key) and the
+    least one wins, so the order of arrival does not matter.
+    """
+    claims = _claims(entries)
+    stored: dict[str, tuple[int, str]] = {}
+    query = select(aliases.c.key, aliases.c.kind, articles.c.key).join_from(aliases, articles)
+    for chunk in chunks(list(claims)):
+        stored.update(
+            {
+                key: (kind, story)
+                for key, kind, story in connection.execute(query.where(aliases.c.key.in_(chunk)))
+            }
+        )
+    new: list[dict[str, Any]] = []
+    replaced: list[dict[str, Any]] = []
+    for key, (kind, story) in claims.items():
+        values = {"article_id": article_ids[story], "kind": int(kind)}
+        if key not in stored:
+            new.append(values | {"key": key})
+        elif (kind, story) < stored[key]:
+            replaced.append(values | {"row": key})
+    if new:
+        connection.execute(insert(aliases), new)
+    if replaced:
+        connection.execute(update(aliases).where(aliases.c.key == bindparam("row")), replaced)
+
+
+def _claims(entries: Iterable[Entry]) -> dict[str, tuple[int, str]]:
+    claims: dict[str, tuple[int, str]] = {}
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        for version in entry.versions:
+            # Most stories of an archive are embedded many times over in the same words.
+            if (version.key, version.digest) in seen:
+                continue
+            seen.add((version.key, version.digest))
+            for key, kind in ((version.key, AliasKind.OWN), *version.aliases):
+                claim = (kind, version.key)
+                if key not in claims or claim < claims[key]:
+                    claims[key] = claim
+    return claims
+
+
+def _save_links(
+    connection: Connection,
+    told: Mapping[str, Entry],
+    origin_ids: Mapping[str, int],
+    article_ids: Mapping[str, int],
+) -> Saved:
+    """Replace the links of the origins whose links changed."""
+    stored: dict[int, list[tuple[int, str]]] = {}
+    query = select(links.c.origin_id, links.c.source_id, links.c.target_key).order_by(
+        links.c.origin_id, links.c.place
+    )
+    for chunk in chunks(list(origin_ids.values())):
+        for origin_id, source_id, target in connection.execute(query.where(links.c.origin_id.in_(chunk))):
+            stored.setdefault(origin_id, []).append((source_id, target))
+    stale: list[int] = []
+    fresh: list[dict[str, Any]] = []
+    added = removed = 0
+    for origin, entry in told.items():
+        origin_id, source_id = origin_ids[origin], article_ids[entry.versions[0].key]
+        old = stored.get(origin_id, [])
+        now = [(source_id, target) for target in entry.links]
+        if now == old:
+            continue
+        if old:
+            stale.append(origin_id)
+        fresh += [
+            {"origin_id": origin_id, "place": place, "source_id": source_id, "target_key": target}
+            for place, target in enumerate(entry.links)
+        ]
+        added += len(set(now) - set(old))
+        removed += len(set(old) - set(now))
+    for chunk in chunks(stale):
+        connection.execute(delete(links).where(links.c.origin_id.in_(chunk)))
+    if fresh:
+        connection.execute(insert(links), fresh)
+    return Saved(links_added=added, links_removed=removed)

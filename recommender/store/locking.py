@@ -1,0 +1,181 @@
+"""One writer at a time, whoever it is: a thread, a process, a machine.
+
+SQLite alone would let writers take turns, but versions 3.7.0 to 3.51.2, which
+most systems still carry, can damage a write-ahead log that two connections
+write at the same moment.  And an import that met a recompute half-way would
+be a puzzle on any database.  The lock belongs to the kernel or to the server,
+so it goes with its holder however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, exc, text
+
+from recommender.articles import iso
+from recommender.errors import StoreLocked, StoreUnavailable
+from recommender.store.database import Database
+
+_POLL = 0.02
+"""Seconds between two looks at a lock that is waited for."""
+
+_held: set[int] = set()
+"""Descriptors that locks of this process hang on: a lock file, or the socket to a server."""
+
+
+def _let_go() -> None:
+    # A forked worker has its parent's descriptors, and with them would keep the lock if the parent were
+    # killed.  They are not closed but led nowhere, for their owners may yet write to them or close them.
+    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in _held:
+        os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+@contextmanager
+def _not_inherited(descriptor: int) -> Iterator[None]:
+    _held.add(descriptor)
+    try:
+        yield
+    finally:
+        _held.discard(descriptor)
+
+
+class Writer:
+    """The right to write, and the connection to write with.
+
+    Reentrant within a thread; another thread of the process is another writer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thread = threading.RLock()
+        self._connection: Connection | None = None
+        self._purpose = ""
+
+    @contextmanager
+    def hold(self, purpose: str, wait: float = 0.0) -> Iterator[None]:
+        """Be the writer; see ``Store.writing``."""
+        deadline = time.monotonic() + wait
+        if not self._thread.acquire(timeout=wait):
+            raise StoreLocked(f"{self._database.name} is being written by this process ({self._purpose})")
+        try:
+            if self._connection is not None:
+                yield
+                return
+            with self._database.writing() as connection, self._lock(connection, purpose, deadline):
+                self._connection, self._purpose = connection, purpose
+                try:
+                    yield
+                finally:
+                    self._connection = None
+        finally:
+            self._thread.release()
+
+    @contextmanager
+    def transaction(self, purpose: str) -> Iterator[Connection]:
+        """Be the writer for one transaction: committed at the end of the block, or nothing of it is."""
+        with self.hold(purpose):
+            assert self._connection is not None  # noqa: S101 (hold sets it; for mypy)
+            if self._connection.invalidated:  # it would reconnect, but the lock was the lost session's
+                raise StoreUnavailable(f"{self._database.name}: the connection was lost, begin again")
+            with self._database.translated(), self._connection.begin():
+                yield self._connection
+
+    def _lock(self, connection: Connection, purpose: str, deadline: float) -> AbstractContextManager[None]:
+        name, path = self._database.name, self._database.path
+        if path is None:
+            return _advisory_lock(connection, name, purpose, deadline)
+        return _file_lock(path.with_name(f"{path.name}.lock"), name, purpose, deadline)
+
+
+@contextmanager
+def _file_lock(path: Path, name: str, purpose: str, deadline: float) -> Iterator[None]:
+    """Lock the file beside an SQLite database; it says who holds it, and is left empty and in place.
+
+    (Deleting it would let two writers hold two files of one name.)
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StoreUnavailable(f"{name}: cannot open the lock {path}: {error.strerror}") from error
+    try:
+        with _not_inherited(descriptor):
+            while not _try_flock(descriptor):
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 1000, 0).decode(errors="replace")
+                    raise StoreLocked(f"{name} is being written by {holder or 'another process'}")
+                time.sleep(_POLL)
+            os.ftruncate(descriptor, 0)
+            with suppress(OSError):  # on a full disk the lock has no name, and is none the weaker
+                os.pwrite(descriptor, _signature(purpose).encode(), 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _try_flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# One lock for each schema of a database: 1919247215 is "reco" in ASCII.
+_KEY = "1919247215, hashtext(coalesce(current_schema(), ''))"
+_TRY = text(f"SELECT pg_try_advisory_lock({_KEY})")
+_UNLOCK = text(f"SELECT pg_advisory_unlock({_KEY}), set_config('application_name', '', false)")
+_SIGN = text("SELECT set_config('application_name', :holder, false)")
+_HOLDER = text(
+    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND classid = 1919247215 "
+    "AND objid = hashtext(coalesce(current_schema(), ''))::bit(32)::bigint::oid"
+)
+
+
+@contextmanager
+def _advisory_lock(connection: Connection, name: str, purpose: str, deadline: float) -> Iterator[None]:
+    """Lock a PostgreSQL schema for the connection that will write: if it is lost, so is the lock."""
+    with connection.begin():
+        while not connection.scalar(_TRY):
+            if time.monotonic() >= deadline:
+                holder = connection.scalar(_HOLDER)
+                raise StoreLocked(f"{name} is being written by {holder or 'another process'}")
+            time.sleep(_POLL)
+        connection.execute(_SIGN, {"holder": _signature(purpose)})
+    driver: Any = connection.connection.dbapi_connection
+    with _not_inherited(driver.fileno()):
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                _unlock(connection)
+
+
+def _unlock(connection: Connection) -> None:
+    try:
+        with connection.begin():
+            connection.execute(_UNLOCK)
+    except exc.DBAPIError:
+        connection.invalidate()  # the session is lost or in doubt: the lock ends with it
+
+
+def _signature(purpose: str) -> str:
+    return f"process {os.getpid()} ({purpose}, since {iso(datetime.now(UTC).replace(microsecond=0))})"

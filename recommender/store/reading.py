@@ -1,0 +1,175 @@
+"""Reading for an answer, and for those who look after the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, case, func, select
+
+from recommender.store.database import chunks
+from recommender.store.schema import aliases, articles, generations, links, models, neighbours, origins
+
+
+class Found(NamedTuple):
+    """A story and its place in the served generation.
+
+    ``published_at`` is in seconds since 1970 (UTC), ``card`` is JSON text,
+    ``packed`` the bytes of a ``NEIGHBOUR_DTYPE`` array, best first.
+    ``generation`` and ``model`` are ``None`` before anything was published,
+    ``packed`` also for a story that came after the generation.
+    """
+
+    id: int
+    key: str
+    url: str
+    published_at: int | None
+    removed: bool
+    card: str
+    generation: int | None
+    model: str | None
+    packed: bytes | None
+
+
+class Card(NamedTuple):
+    """What an answer shows of a story: ``card`` is JSON text, ``published_at`` seconds since 1970."""
+
+    card: str
+    published_at: int | None
+    removed: bool
+
+
+class Generation(NamedTuple):
+    """A published recompute: when (seconds since 1970, UTC), and how many stories have a list in it."""
+
+    id: int
+    model: str
+    created_at: int
+    stories: int
+
+
+class ModelRecord(NamedTuple):
+    """A model that was trained, when (seconds since 1970, UTC), and its report."""
+
+    id: str
+    created_at: int
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The store in numbers, all of one moment.
+
+    ``stories`` includes those ``removed``.  ``links`` counts pairs of a story
+    and a target once, however many origins give them; ``dead_links`` are those
+    whose target is no story's key.  ``newest`` is the latest publication of a
+    story that is not removed, in seconds since 1970 (UTC).
+    """
+
+    stories: int
+    removed: int
+    links: int
+    dead_links: int
+    newest: int | None
+    generation: Generation | None
+
+
+# The active generation is looked up in the same statement, so a publish between the two cannot mix them.
+_active = select(func.max(generations.c.id)).scalar_subquery()
+
+_FIND = (
+    select(
+        articles.c.id,
+        articles.c.key,
+        articles.c.url,
+        articles.c.published_at,
+        articles.c.removed,
+        articles.c.card,
+        generations.c.id.label("generation"),
+        generations.c.model,
+        neighbours.c.packed,
+    )
+    .join_from(aliases, articles, aliases.c.article_id == articles.c.id)
+    .outerjoin(generations, generations.c.id == _active)
+    .outerjoin(
+        neighbours,
+        and_(neighbours.c.generation == generations.c.id, neighbours.c.article_id == articles.c.id),
+    )
+    .where(aliases.c.key == bindparam("alias"))
+)
+
+_CARDS = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed).where(
+    articles.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+def find(connection: Connection, key: str) -> Found | None:
+    """Read a story and its neighbours; see ``Store.find``."""
+    row = connection.execute(_FIND, {"alias": key}).one_or_none()
+    return None if row is None else Found(*row)
+
+
+def cards(connection: Connection, ids: Sequence[int]) -> dict[int, Card]:
+    """Read cards by id; see ``Store.cards``."""
+    return {
+        row[0]: Card(row[1], row[2], row[3])
+        for chunk in chunks(ids)
+        for row in connection.execute(_CARDS, {"ids": chunk})
+    }
+
+
+def urls(connection: Connection) -> dict[int, str]:
+    """Read the address of every story that is not removed, by id; see ``Store.exported``."""
+    rows = connection.execute(select(articles.c.id, articles.c.url).where(~articles.c.removed))
+    return {row.id: row.url for row in rows}
+
+
+def lists(connection: Connection) -> Iterator[tuple[int, bytes]]:
+    """Read the active generation's lists, in the order of ids; see ``Store.exported``."""
+    rows = connection.execution_options(yield_per=1000).execute(
+        select(neighbours.c.article_id, neighbours.c.packed)
+        .where(neighbours.c.generation == _active)
+        .order_by(neighbours.c.article_id)
+    )
+    for row in rows:
+        yield row.article_id, row.packed
+
+
+def generation(connection: Connection) -> Generation | None:
+    """Read the active generation; see ``Store.generation``."""
+    row = connection.execute(select(generations).where(generations.c.id == _active)).one_or_none()
+    return None if row is None else Generation(row.id, row.model, row.created_at, row.stories)
+
+
+def status(connection: Connection) -> Status:
+    """Count everything; see ``Store.status``."""
+    stories, removed, newest = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((articles.c.removed, 1), else_=0)), 0),
+            func.max(case((articles.c.removed, None), else_=articles.c.published_at)),
+        ).select_from(articles)
+    ).one()
+    pairs = select(links.c.source_id, links.c.target_key).distinct().subquery()
+    linked, dead = connection.execute(
+        select(func.count(), func.count() - func.count(aliases.c.key)).select_from(
+            pairs.outerjoin(aliases, aliases.c.key == pairs.c.target_key)
+        )
+    ).one()
+    return Status(stories, removed, linked, dead, newest, generation(connection))
+
+
+def fingerprints(connection: Connection) -> dict[str, str]:
+    """Read what is known of every origin; see ``Store.fingerprints``."""
+    query = select(origins.c.origin, origins.c.fingerprint).where(origins.c.fingerprint.is_not(None))
+    return {row.origin: row.fingerprint for row in connection.execute(query)}
+
+
+def model_records(connection: Connection) -> list[ModelRecord]:
+    """Read the models' reports; see ``Store.models``."""
+    query = select(models).order_by(models.c.created_at.desc(), models.c.id.desc())
+    return [
+        ModelRecord(row.id, row.created_at, orjson.loads(row.report)) for row in connection.execute(query)
+    ]

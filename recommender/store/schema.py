@@ -1,0 +1,122 @@
+"""The tables, as SQLAlchemy Core: what ``migrations/`` builds and the queries name.
+
+Times are whole seconds since 1970-01-01 UTC.  Text that a reader never
+searches (``card``, ``details``, ``report``) is JSON as orjson wrote it, kept as
+text so that an answer can carry it without parsing it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+REVISION = "0001"
+"""The newest revision in ``migrations/versions``.
+
+It is written here too so that opening a store that is up to date need not
+import Alembic.  Revisions are numbered, so a greater one is a newer one.
+"""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite counts rows only in a column whose type is exactly INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("origin", Text, nullable=False, unique=True),
+    # Null once the origin is forgotten: its row stays, because stories still say they came from it.
+    Column("fingerprint", Text),
+)
+"""Files, and lines of files, that were imported, and how to tell whether they changed."""
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("published_at", BigInteger, index=True),
+    Column("own", Boolean, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("origin_id", Id, ForeignKey("origins.id"), nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("card", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    # Packed neighbours name stories by id: an id must never come to mean another story.
+    sqlite_autoincrement=True,
+)
+"""One row a story: the version of it that won (``recommender.store.encoding``)."""
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id"), nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Every key a story answers to, its own included (``encoding.AliasKind``)."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("origin_id", Id, ForeignKey("origins.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("source_id", Id, ForeignKey("articles.id"), nullable=False, index=True),
+    Column("target_key", Text, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+"""The ``place``-th link (from 0) that an origin gives its story.
+
+The target is a key, resolved through ``aliases`` when read: a link may arrive
+before its story, and one that leads nowhere can be found.
+"""
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("stories", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Published recomputes; the one with the greatest id is served."""
+
+neighbours = Table(
+    "neighbours",
+    metadata,
+    Column("generation", Id, ForeignKey("generations.id"), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""A story's ranked neighbours in one generation: the bytes of a ``NEIGHBOUR_DTYPE`` array, best first."""
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("report", Text, nullable=False),
+)
+"""Which models were trained and how they did; the models themselves are folders."""

@@ -1,0 +1,231 @@
+"""The store as the rest of the program holds it: one class, thin over the modules that do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from recommender.articles import Corpus
+from recommender.errors import StoreOutdated, StoreUnavailable
+from recommender.store import corpus, importing, migrations, publishing, reading
+from recommender.store.database import Database
+from recommender.store.encoding import Entry
+from recommender.store.importing import Saved
+from recommender.store.locking import Writer
+from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
+
+_UPGRADE_WAIT = 30.0
+"""Seconds to wait for another process that is creating or upgrading the same store."""
+
+
+class Store:
+    """Stories, their links and their published neighbours, in SQLite or PostgreSQL.
+
+    Safe to share between threads.  Not between processes: open one after a
+    fork, not before.  Every method raises StoreUnavailable when the database
+    does not answer, after waiting ``patience`` seconds for a lock.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = Writer(database)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, patience: float = 5.0) -> Store:
+        """Open the store at ``sqlite:///path`` or ``postgresql+psycopg://…``.
+
+        With ``create`` the file, its folder and the tables are made if need
+        be, and older tables are brought up to date; without it nothing is
+        changed.  ``patience`` is how many seconds a statement waits for a
+        locked database.
+
+        Raises SettingsError for any other URL, MissingExtra if psycopg is not
+        installed, StoreUnavailable if the database cannot be opened,
+        StoreOutdated if its schema is newer than this program's or, without
+        ``create``, older, and StoreLocked if it has to be upgraded while
+        somebody else writes.
+        """
+        database = Database(url, patience=patience)
+        _find_file(database, create=create)
+        store = cls(database)
+        try:
+            store._migrate(create=create)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _migrate(self, *, create: bool) -> None:
+        with self._database.snapshot() as connection:
+            needed = migrations.needed(connection)
+        if not needed:
+            return
+        if not create:
+            raise StoreOutdated(
+                f"{self.name}: its tables are older than this program, or missing; an import upgrades them"
+            )
+        with self.writing("upgrade", wait=_UPGRADE_WAIT), self._writer.transaction("upgrade") as connection:
+            migrations.upgrade(connection)
+
+    @property
+    def name(self) -> str:
+        """The database's URL without its password, for messages."""
+        return self._database.name
+
+    def close(self) -> None:
+        """Close the connections; the store is not to be used after."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Writing
+
+    @contextmanager
+    def writing(self, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
+        """Be the one writer of this store for the length of a ``with`` block.
+
+        ``save``, ``publish`` and the other writing methods do this by
+        themselves; a block around several keeps other writers out between
+        them.  It may be entered again inside itself by the same thread.  It is
+        no transaction.  ``purpose`` is a word or two for who is refused, and
+        ``wait`` the seconds to wait for the other writer.
+
+        Raises StoreLocked, naming the process that writes and since when.
+        """
+        with self._writer.hold(purpose, wait):
+            yield
+
+    def save(self, entries: Sequence[Entry]) -> Saved:
+        """Write a batch of documents in one transaction: all of it or nothing.
+
+        Of all versions of a story the greatest ``Version.rank`` wins, whatever
+        the order of arrival; but the origin whose version it was may replace
+        it by any other.  The links an origin gave before are replaced, those
+        of different origins are united.  If a batch names an origin twice, the
+        last one counts.
+
+        Raises StoreLocked if somebody else writes.
+        """
+        with self._writer.transaction("import") as connection:
+            return importing.save(connection, entries)
+
+    def forget(self, origins: Sequence[str]) -> int:
+        """Drop the links and fingerprints of origins that are gone, such as a line cut from a file.
+
+        Their stories stay: only a document that says ``removed`` takes a story
+        back.  Unknown origins are ignored.  Returns the number of links
+        dropped.  Raises StoreLocked if somebody else writes.
+        """
+        with self._writer.transaction("import") as connection:
+            return importing.forget(connection, origins)
+
+    def publish(self, model: str, stories: Iterable[tuple[int, bytes]]) -> int:
+        """Publish a recompute: readers see the old generation until all of the new one is there.
+
+        ``stories`` yields a story's id and its ranked neighbours, the bytes of
+        a ``NEIGHBOUR_DTYPE`` array, best first; it is consumed as it is
+        written, inside the transaction.  Neighbours of generations older than
+        the one before are deleted.  Returns the new generation's number.
+
+        Any failure, of ``stories`` too, leaves the old generation served.
+        Raises ValueError for bytes that are no such array, StoreLocked if
+        somebody else writes.
+        """
+        with self._writer.transaction("publish") as connection:
+            return publishing.publish(connection, model, stories)
+
+    def record_model(self, model: str, report: Mapping[str, Any]) -> None:
+        """Remember that a model was trained, with a report JSON can hold; the same model again replaces it.
+
+        Raises StoreLocked if somebody else writes.
+        """
+        with self._writer.transaction("train") as connection:
+            publishing.record_model(connection, model, report)
+
+    # Serving
+
+    def find(self, key: str) -> Found | None:
+        """Find the story that answers to a key, with its neighbours in the active generation.
+
+        ``key`` is a normal form (``urls.canonical``, or a story key).  ``None``
+        if no story has it; one that is removed is found, and says so.  A single
+        statement, so generation, model and neighbours belong together.
+        """
+        with self._database.answering() as connection:
+            return reading.find(connection, key)
+
+    def cards(self, ids: Sequence[int]) -> dict[int, Card]:
+        """Read what to show of stories, by id; unknown ids are left out.
+
+        A card may be newer than the generation that named its story, and then
+        is what a reader should see.
+        """
+        if not ids:
+            return {}
+        with self._database.answering() as connection:
+            return reading.cards(connection, ids)
+
+    @contextmanager
+    def exported(self) -> Iterator[tuple[dict[int, str], Iterator[tuple[int, bytes]]]]:
+        """Read everything that is served, from one snapshot that lasts as long as the ``with`` block.
+
+        Gives the addresses of all stories by id, but those removed, and an
+        iterator over the active generation: a story's id and its packed
+        neighbours.
+        """
+        with self._database.snapshot() as connection:
+            yield reading.urls(connection), reading.lists(connection)
+
+    # Learning
+
+    def corpus(self) -> Corpus:
+        """Read every story that is not removed, and the curated links between them, from one snapshot.
+
+        A link whose target is no story, or is removed, or is its own source,
+        is left out; of the same link from several origins the foremost place
+        counts.
+        """
+        with self._database.snapshot() as connection:
+            return corpus.corpus(connection)
+
+    # Looking after it
+
+    def generation(self) -> Generation | None:
+        """Read which generation is active, ``None`` before the first; cheap enough for every health check."""
+        with self._database.answering() as connection:
+            return reading.generation(connection)
+
+    def status(self) -> Status:
+        """Count stories, links and dead links; goes through the whole store."""
+        with self._database.snapshot() as connection:
+            return reading.status(connection)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Read the fingerprint of every origin imported, by origin: what is unchanged need not come again."""
+        with self._database.answering() as connection:
+            return reading.fingerprints(connection)
+
+    def models(self) -> list[ModelRecord]:
+        """Read the models recorded, newest first."""
+        with self._database.answering() as connection:
+            return reading.model_records(connection)
+
+
+def _find_file(database: Database, *, create: bool) -> None:
+    path = database.path
+    if path is None or path.exists():
+        return
+    if not create:
+        raise StoreUnavailable(f"{database.name}: there is no such file; import something first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"{database.name}: cannot make its folder: {error.strerror}") from error

@@ -1,0 +1,319 @@
+"""Opening, upgrading and locking: what can go wrong with a database, and what is said then."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from stories import document, key, packed, save, story
+
+from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
+from recommender.store import Store, schema
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.sqlite"
+
+
+# Opening
+
+
+def test_opening_makes_folders_tables_and_no_noise(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new" / "a folder" / "store.sqlite"
+    with Store.open(f"sqlite:///{path}") as store:
+        assert store.status().stories == 0
+    assert path.exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_was_saved_is_there_when_opened_again(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        save(store, document(story("a")))
+    with Store.open(store_url, create=False) as store:
+        assert store.find(key("a")) is not None
+
+
+def test_a_store_is_made_once_however_many_open_it(store_url: str) -> None:
+    together = threading.Barrier(6)
+
+    def open_and_count() -> int:
+        together.wait()
+        with Store.open(store_url) as store:
+            return store.status().stories
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [each.result() for each in [pool.submit(open_and_count) for _ in range(6)]] == [0] * 6
+
+
+def test_sqlite_is_set_up_to_lose_nothing(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store, store._database.answering() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+    assert values == ["wal", 2, 1, 5000]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true", "sqlite:///x?mode=ro", "sqlite://x/y",
+     "mysql://user:secret@host/db", "postgresql+psycopg2://user:secret@host/db", "store.sqlite", "",
+     "postgresql://u:secret@h:port/db"],
+)  # fmt: skip
+def test_a_url_no_store_can_have_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"expected|needs a file|three slashes") as caught:
+        Store.open(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_create_nothing_is_made(sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"store\.sqlite: there is no such file"):
+        Store.open(sqlite_url, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_text("once upon a time " * 100)
+    with pytest.raises(StoreUnavailable, match="file is not a database"):
+        Store.open(sqlite_url)
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="cannot make its folder"):
+        Store.open(f"sqlite:///{tmp_path}/file/store.sqlite")
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        Store.open(f"sqlite:///{tmp_path}")
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        Store.open(f"postgresql+psycopg://user:secret@/db?host={tmp_path}&password=secret")
+    assert "user:***@/db" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"recommender\[postgres\]"):
+        Store.open("postgresql+psycopg://host/db")
+
+
+# Migrations
+
+
+def test_migrations_make_the_tables_of_the_schema(store_url: str) -> None:
+    with Store.open(store_url) as store, store._database.snapshot() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_revision_is_the_last_of_one_line() -> None:
+    config = Config()
+    config.set_main_option("script_location", "recommender.store:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
+
+
+def set_revision(url: str, statement: str) -> None:
+    with Store.open(url) as store, store._writer.transaction("test") as connection:
+        connection.execute(text(statement))
+
+
+def test_a_newer_store_is_refused(store_url: str) -> None:
+    set_revision(store_url, "UPDATE alembic_version SET version_num = '9999'")
+    for create in (True, False):
+        with pytest.raises(StoreOutdated, match="9999"):
+            Store.open(store_url, create=create)
+
+
+def test_an_older_store_is_upgraded_only_by_who_may(store_url: str) -> None:
+    with Store.open(store_url) as store, store._writer.transaction("test") as connection:
+        schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(StoreOutdated, match="older"):
+        Store.open(store_url, create=False)
+    with Store.open(store_url) as store:
+        assert store.status().stories == 0
+
+
+def test_a_failed_upgrade_changes_nothing(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recommender.store import migrations
+
+    upgrade = migrations.upgrade
+
+    def fail(connection: Any) -> None:
+        upgrade(connection)
+        raise RuntimeError("power")
+
+    monkeypatch.setattr(migrations, "upgrade", fail)
+    with pytest.raises(RuntimeError, match="power"):
+        Store.open(store_url)
+    with pytest.raises(StoreOutdated):
+        Store.open(store_url, create=False)
+
+
+# One writer
+
+
+def test_a_second_writer_is_told_who_writes(store_url: str) -> None:
+    with Store.open(store_url) as first, Store.open(store_url) as second:
+        with first.writing("recompute"):
+            with pytest.raises(StoreLocked, match=r"process \d+ \(recompute, since 20.*Z\)"):
+                save(second, document(story("a")))
+            assert second.status().stories == 0  # readers do not care
+        save(second, document(story("a")))
+        assert first.status().stories == 1
+
+
+def test_a_second_thread_is_a_second_writer(store_url: str) -> None:
+    with Store.open(store_url) as store, ThreadPoolExecutor(1) as other:
+        with store.writing("import"), store.writing("again"):
+            save(store, document(story("a")))
+            with pytest.raises(StoreLocked, match=r"this process \(import\)"):
+                other.submit(save, store, document(story("b"))).result()
+        assert other.submit(save, store, document(story("b"))).result().new == 1
+
+
+def test_a_writer_may_wait_for_its_turn(store_url: str) -> None:
+    with Store.open(store_url) as first, Store.open(store_url) as second, ThreadPoolExecutor(1) as other:
+        started = threading.Event()
+
+        def wait() -> int:
+            started.set()
+            with second.writing("import", wait=20):
+                return second.status().stories
+
+        with first.writing("recompute"):
+            waiting = other.submit(wait)
+            started.wait()
+            save(first, document(story("a")))
+        assert waiting.result() == 1
+
+
+HOLD = """
+import os, sys
+from recommender.store import Store
+store = Store.open(sys.argv[1])
+with store.writing("import"):
+    if os.fork() == 0:  # a worker that outlives its parent
+        os.read(0, 1)
+        os._exit(0)
+    print("holding", flush=True)
+    os.read(0, 1)
+"""
+
+
+@pytest.fixture
+def holder(store_url: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes, and a worker it forked meanwhile; both end when their input does."""
+    command = [sys.executable, "-c", HOLD, store_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holding\n"
+        yield process
+
+
+def test_a_dead_holders_lock_is_free(store_url: str, holder: subprocess.Popen[str]) -> None:
+    with Store.open(store_url) as store:
+        with pytest.raises(StoreLocked, match=f"process {holder.pid} "):
+            save(store, document(story("a")))
+        holder.kill()
+        holder.wait()
+        with store.writing("import", wait=5):
+            save(store, document(story("a")))
+
+
+# A database that does not answer
+
+
+def test_a_lock_that_cannot_be_opened(sqlite_url: str, tmp_path: Path) -> None:
+    with Store.open(sqlite_url) as store:
+        (tmp_path / "store.sqlite.lock").unlink()
+        (tmp_path / "store.sqlite.lock").mkdir()
+        with pytest.raises(StoreUnavailable, match=r"cannot open the lock .*store\.sqlite\.lock"):
+            save(store, document(story("a")))
+
+
+def test_readers_that_are_too_many(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.05}
+    monkeypatch.setattr("recommender.store.database._READERS", few)
+    with Store.open(sqlite_url) as store, store._database.answering():
+        with pytest.raises(StoreUnavailable, match="every connection is in use"):
+            store.find(key("a"))
+        assert save(store, document(story("a"))).new == 1  # the writer has its own
+
+
+def test_a_locked_file_is_waited_for_and_then_named(sqlite_url: str, tmp_path: Path) -> None:
+    with Store.open(sqlite_url, patience=0.05) as store:
+        foreign = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
+        foreign.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match=r"store\.sqlite: database is locked"):
+            save(store, document(story("a")))
+        assert store.find(key("a")) is None
+        foreign.execute("ROLLBACK")
+        foreign.close()
+        assert save(store, document(story("a"))).new == 1
+
+
+@pytest.fixture
+def cut(postgres_url: str) -> Iterator[Any]:
+    """Cut all connections to the server but the one that does it."""
+    import psycopg
+
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield lambda: connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_a_restarted_server_costs_no_answer(store_url: str, cut: Any) -> None:
+    with Store.open(store_url) as store:
+        save(store, document(story("a")))
+        cut()
+        assert store.find(key("a")) is not None
+        cut()
+        assert save(store, document(story("a"))).unchanged == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_a_lock_lost_with_its_connection_is_free(store_url: str, cut: Any) -> None:
+    with Store.open(store_url) as store:
+        with store.writing("import"):
+            cut()
+        assert save(store, document(story("a"))).new == 1
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_a_server_that_dies_under_a_publish(store_url: str, cut: Any) -> None:
+    with Store.open(store_url) as store:
+        save(store, document(story("a")))
+        article = store.corpus().ids[0].item()
+        old = store.publish("old", [(article, packed((article, 1)))])
+
+        def rows() -> Iterator[tuple[int, bytes]]:
+            yield article, packed((article, 2))
+            cut()
+
+        with store.writing("recompute"):
+            with pytest.raises(StoreUnavailable, match=r"terminat|closed"):
+                store.publish("new", rows())
+            with pytest.raises(StoreUnavailable, match="begin again"):  # the lock went with the connection
+                store.publish("new", [])
+        found = store.find(key("a"))
+        assert found is not None
+        assert (found.generation, found.packed) == (old, packed((article, 1)))
+        assert store.publish("new", []) > old
