@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from recommender.articles import NEIGHBOUR_DTYPE, Article, Document, Provider
+from recommender.articles import Article, Document, Provider
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.store import Saved, Store, encode, schema
 
 

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import exc, func, select
 from stories import document, key, packed, save, story
 
-from recommender.articles import NEIGHBOUR_DTYPE, Provider
+from recommender.articles import Provider
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.store import Status, Store, schema
 
 

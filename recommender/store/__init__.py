@@ -10,7 +10,7 @@
 read, and see an old generation or a new one, never a mix.
 """
 
-from recommender.store.encoding import AliasKind, Entry, Version, encode, share
+from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.importing import Saved
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store

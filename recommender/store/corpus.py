@@ -7,7 +7,7 @@ import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, false, select
 
-from recommender.articles import Corpus
+from recommender.corpus import Corpus
 from recommender.store.schema import aliases, articles, links
 
 _CHUNK = 5_000

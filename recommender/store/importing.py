@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from recommender.entries import AliasKind, Entry, Version, rank
 from recommender.store.database import chunks
-from recommender.store.encoding import AliasKind, Entry, Version, rank
 from recommender.store.schema import aliases, articles, links, origins
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from recommender.articles import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.store.schema import generations, models, neighbours
 
 _CHUNK = 2_000

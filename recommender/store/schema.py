@@ -65,7 +65,7 @@ articles = Table(
     # Packed neighbours name stories by id: an id must never come to mean another story.
     sqlite_autoincrement=True,
 )
-"""One row a story: the version of it that won (``recommender.store.encoding``)."""
+"""One row a story: the version of it that won (``recommender.entries``)."""
 
 aliases = Table(
     "aliases",

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from recommender.articles import Corpus
+from recommender.corpus import Corpus
+from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
 from recommender.store import corpus, importing, migrations, publishing, reading
 from recommender.store.database import Database
-from recommender.store.encoding import Entry
 from recommender.store.importing import Saved
 from recommender.store.locking import Writer
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status

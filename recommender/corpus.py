@@ -1,0 +1,80 @@
+"""The stories as columns, for what computes, and a story's neighbours as a packed list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Neighbour(NamedTuple):
+    """A ranked related story, by the store's id.
+
+    ``score`` is the model's, in 0–1, higher is better.  ``curated`` is the
+    1-based place in the editor's own list, 0 for a story no editor linked.
+    """
+
+    article: int
+    score: float
+    curated: int = 0
+
+
+NEIGHBOUR_DTYPE = np.dtype([("article", "<i8"), ("score", "<f4"), ("curated", "<i2")])
+"""How a list of neighbours is packed, best score first: 14 bytes each, little-endian."""
+
+
+Curated = Literal["first", "mixed", "off"]
+"""Curated links are shown first in the editor's order, or among the others by score, or count for nothing."""
+
+
+DIGITS = 4
+"""Decimals of a score, as it is shown and compared."""
+
+
+def in_order(packed: bytes, curated: Curated = "first") -> list[Neighbour]:
+    """Unpack a list of ``NEIGHBOUR_DTYPE``, scores rounded, in the order in which it is shown.
+
+    With ``off`` the links count for nothing: ``curated`` is 0 for all.
+    """
+    entries = np.frombuffer(packed, NEIGHBOUR_DTYPE).tolist()
+    listed = [Neighbour(article, round(score, DIGITS), place) for article, score, place in entries]
+    if curated == "off":
+        return [one._replace(curated=0) for one in listed]
+    if curated == "first":
+        # Stable: what no editor placed stays in the order of the recompute, best first.
+        listed.sort(key=lambda one: one.curated or inf)
+    return listed
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The stories to learn from and to rank, column by column, ``n`` of them.
+
+    Removed stories are left out.  Rows are in the order of ``ids``, ascending;
+    everything that computes speaks in rows (``0 … n-1``), only the store
+    speaks in ids.
+    """
+
+    ids: NDArray[np.int64]
+    """Shape (n,): the store's ids, strictly ascending."""
+    urls: list[str]
+    titles: list[str]
+    excerpts: list[str]
+    published: NDArray[np.float64]
+    """Shape (n,): days since 1970-01-01 UTC; NaN where a story has no date."""
+    quality: NDArray[np.float64]
+    """Shape (n,): the document's own quality; NaN where it gives none."""
+    providers: list[str]
+    """The provider's domain, or its name, or ``""``."""
+    types: list[str]
+    topics: list[tuple[str, ...]]
+    tags: list[tuple[str, ...]]
+    links: NDArray[np.int64]
+    """Shape (m, 2): curated links as rows (source, target), directed as written, in the editor's order
+    within a source; unique, none from a story to itself."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
