@@ -1,0 +1,76 @@
+"""How blocks of work are run: the same blocks, the same answer, in order, wherever they run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from recommender.errors import UsageError
+
+Shared = TypeVar("Shared")
+Block = TypeVar("Block")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Runs ``function(shared, block)`` for every block.
+
+    ``shared`` is what all blocks read; it travels once, not with every block.
+    """
+
+    def __call__(
+        self, function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
+    ) -> Iterator[Result]:
+        """Yield the results in the order of the blocks."""
+        ...
+
+
+def local(
+    function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
+) -> Iterator[Result]:
+    """Run in this process, one block after the other."""
+    for block in blocks:
+        yield function(shared, block)
+
+
+def processes(
+    function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
+) -> Iterator[Result]:
+    """Run on all cores of this machine.
+
+    ``function`` must be a module's top-level function.  Workers are spawned,
+    not forked: a fork of a process whose numeric libraries have threads may
+    hang.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, context, _receive, (function, shared)) as pool:
+        yield from pool.map(_work, blocks)
+
+
+_task: tuple[Callable[[Any, Any], Any], Any]
+"""In a worker, which serves one run only: the function and what all blocks read."""
+
+
+def _receive(function: Callable[[Any, Any], Any], shared: Any) -> None:
+    global _task
+    _task = (function, shared)
+
+
+def _work(block: Any) -> Any:
+    function, shared = _task
+    return function(shared, block)
+
+
+ENGINES: dict[str, Engine] = {"local": local, "processes": processes}
+
+
+def named(name: str) -> Engine:
+    """Find an engine by name; raises ``UsageError`` for one there is not."""
+    try:
+        return ENGINES[name]
+    except KeyError:
+        raise UsageError(f"no engine {name!r}; there are: {', '.join(ENGINES)}") from None

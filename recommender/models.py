@@ -1,0 +1,308 @@
+"""Model folders: written whole or not at all, checked by checksum before use, one of them active.
+
+::
+
+    models/
+      active                      the id of the model that recomputes use
+      20261122-101502-1f3a9c/     immutable
+        manifest.json             what it is, what it learned from, SHA-256 of every file and of itself
+        nodes.npy roots.npy       the ranker's trees
+        words-hashes.npy …        the text space
+
+Nothing in a folder runs when it is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import sklearn
+from numpy.typing import NDArray
+
+from recommender import __version__
+from recommender.candidates import Generator
+from recommender.corpus import Corpus
+from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
+from recommender.features import names
+from recommender.ranker import NODE, Ranker
+from recommender.text import Terms, TextSpace
+
+FORMAT = 1
+"""Raised when an older program could not read a folder."""
+
+MAX_BYTES = 1 << 30
+"""A model's file larger than this is not read."""
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_FILES = {
+    "nodes.npy": NODE,
+    "roots.npy": np.dtype("<i8"),
+    "words-hashes.npy": np.dtype("<i4"),
+    "words-idf.npy": np.dtype("<f4"),
+    "trigrams-hashes.npy": np.dtype("<i4"),
+    "trigrams-idf.npy": np.dtype("<f4"),
+}
+"""What each array of a folder is made of; all have one dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model: what finds candidates, what ranks them, the text space it was learned in."""
+
+    id: str
+    ranker: Ranker
+    generators: tuple[Generator, ...]
+    space: TextSpace
+    manifest: Mapping[str, Any]
+
+
+def fingerprint(corpus: Corpus) -> str:
+    """Name the data a model learned from: SHA-256 over stories and links, in hex."""
+    digest = hashlib.sha256()
+    for column in (corpus.urls, corpus.titles, corpus.excerpts, corpus.providers, corpus.topics):
+        digest.update(orjson.dumps(column))
+    for numbers in (corpus.published, corpus.quality, corpus.links):
+        digest.update(np.ascontiguousarray(numbers).tobytes())
+    return digest.hexdigest()
+
+
+def write(
+    root: Path,
+    ranker: Ranker,
+    generators: tuple[Generator, ...],
+    space: TextSpace,
+    data: Mapping[str, Any],
+    report: Mapping[str, Any],
+) -> Model:
+    """Write a new model folder below ``root`` and return the model.
+
+    ``data`` says what it learned from (with its ``fingerprint``), ``report``
+    how it evaluated.  The folder appears under its name only when all of it is
+    on the disk.
+    """
+    made = datetime.now(UTC)
+    name = f"{made:%Y%m%d-%H%M%S}-{str(data['fingerprint'])[:6]}"
+    while (root / name).exists():
+        name += "-again"
+    arrays: dict[str, NDArray[Any]] = {
+        "nodes.npy": ranker.nodes,
+        "roots.npy": ranker.roots,
+        "words-hashes.npy": space.words_.hashes,
+        "words-idf.npy": space.words_.idf,
+        "trigrams-hashes.npy": space.trigrams_.hashes,
+        "trigrams-idf.npy": space.trigrams_.idf,
+    }
+    contents = {file: _npy(array) for file, array in arrays.items()}
+    manifest = {
+        "format": FORMAT,
+        "id": name,
+        "created": made.isoformat(timespec="seconds"),
+        "made_with": {
+            "recommender": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "data": dict(data),
+        "generators": [{"view": g.view, "decay": g.decay, "k": g.k} for g in generators],
+        "features": names(generators),
+        "ranker": {"slope": ranker.slope, "offset": ranker.offset},
+        "text": {
+            "title_weight": space.title_weight,
+            "unseen": {"words": space.words_.unseen, "trigrams": space.trigrams_.unseen},
+        },
+        "report": dict(report),
+        "files": {file: {"bytes": len(body), "sha256": _sha256(body)} for file, body in contents.items()},
+    }
+    manifest = orjson.loads(orjson.dumps(manifest))  # as ``load`` gives it back: lists for tuples
+    manifest["sha256"] = _sha256(orjson.dumps(manifest))
+    contents["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
+    _write_folder(root, name, contents)
+    return Model(name, ranker, generators, space, manifest)
+
+
+def load(root: Path, name: str) -> Model:
+    """Read and check a model.
+
+    Raises ``ModelNotFound``, ``ModelIncompatible`` for a newer format or other
+    features than this program's, ``ModelCorrupt`` naming the file otherwise.
+    """
+    folder = _folder(root, name)
+    manifest = _manifest(folder)
+    try:
+        generators = tuple(
+            Generator(g["view"], float(g["decay"]), int(g["k"])) for g in manifest["generators"]
+        )
+        known = names(generators)
+        if manifest["features"] != known:
+            raise ModelIncompatible(
+                f"{folder}: made for other features than this program's; train again with `recommender train`"
+            )
+        arrays = {file: _array(folder / file, manifest["files"][file]) for file in _FILES}
+        text, parameters = manifest["text"], manifest["ranker"]
+        space = TextSpace(float(text["title_weight"]))
+        space.words_ = _terms(folder, arrays, "words", float(text["unseen"]["words"]))
+        space.trigrams_ = _terms(folder, arrays, "trigrams", float(text["unseen"]["trigrams"]))
+        ranker = Ranker(
+            arrays["nodes.npy"],
+            arrays["roots.npy"],
+            float(parameters["slope"]),
+            float(parameters["offset"]),
+            len(known),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelCorrupt(f"{folder / 'manifest.json'}: {type(error).__name__}: {error}") from error
+    try:
+        ranker.check()
+    except ModelCorrupt as error:
+        raise ModelCorrupt(f"{folder}/{error}") from error
+    return Model(name, ranker, generators, space, manifest)
+
+
+def listed(root: Path) -> list[Mapping[str, Any]]:
+    """Read the manifests of all models, oldest first; a folder that cannot be read is left out."""
+    found: list[Mapping[str, Any]] = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if _ID.fullmatch(folder.name) and (folder / "manifest.json").is_file():
+            with suppress(ModelError):
+                found.append(_manifest(folder))
+    return found
+
+
+def active(root: Path) -> str | None:
+    """Read which model recomputes use; ``None`` before the first training."""
+    try:
+        return (root / "active").read_text("ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelCorrupt(f"{root / 'active'}: cannot be read: {error}") from error
+
+
+def activate(root: Path, name: str) -> None:
+    """Point at a model, after checking it; the pointer is replaced in one step."""
+    load(root, name)
+    pointer = root / f".active-{os.getpid()}"
+    try:
+        _write_file(pointer, f"{name}\n".encode())
+        pointer.replace(root / "active")
+        _sync(root)
+    except OSError as error:
+        pointer.unlink(missing_ok=True)
+        raise ModelError(f"{root / 'active'}: cannot be written: {error.strerror}") from error
+
+
+def _folder(root: Path, name: str) -> Path:
+    folder = root / name
+    if not _ID.fullmatch(name) or not folder.is_dir():
+        raise ModelNotFound(
+            f"no model {name[:80]!r} in {root}; `recommender models list` shows what there is"
+        )
+    return folder
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = orjson.loads(_read(path))
+    except orjson.JSONDecodeError as error:
+        raise ModelCorrupt(f"{path}: not JSON: {error}") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise ModelCorrupt(f"{path}: not a manifest")
+    # Every format has this checksum: first see that this is what was written, then what it says.
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    if manifest.get("sha256") != _sha256(orjson.dumps(rest)):
+        raise ModelCorrupt(f"{path}: not what was written: changed")
+    if manifest["format"] > FORMAT:
+        raise ModelIncompatible(
+            f"{folder}: format {manifest['format']}, this program reads up to {FORMAT}; upgrade the program"
+        )
+    return manifest
+
+
+def _array(path: Path, stated: Mapping[str, Any]) -> NDArray[Any]:
+    body = _read(path)
+    if len(body) != stated["bytes"] or _sha256(body) != stated["sha256"]:
+        raise ModelCorrupt(f"{path}: not what the manifest says: cut short or changed")
+    # Not ``np.load``: it reads zip files and pickles, too, and believes a size before it has seen the data.
+    stream = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    except ValueError as error:
+        raise ModelCorrupt(f"{path}: not an array: {error}") from error
+    expected, start = _FILES[path.name], stream.tell()
+    length, over = divmod(len(body) - start, expected.itemsize)
+    if (version, dtype, shape, over) != ((1, 0), expected, (length,), 0):
+        raise ModelCorrupt(f"{path}: expected one dimension of {expected}")
+    return np.frombuffer(body, expected, offset=start)
+
+
+def _terms(folder: Path, arrays: Mapping[str, NDArray[Any]], name: str, unseen: float) -> Terms:
+    hashes, idf = arrays[f"{name}-hashes.npy"], arrays[f"{name}-idf.npy"]
+    if hashes.shape != idf.shape or (hashes[1:] <= hashes[:-1]).any() or not np.isfinite(idf).all():
+        raise ModelCorrupt(f"{folder / name}-hashes.npy: not ascending, or not as many as {name}-idf.npy")
+    return Terms(hashes, idf, unseen)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelCorrupt(f"{path}: larger than {MAX_BYTES} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelCorrupt(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    partial = root / f".{name}-{os.getpid()}.partial"
+    try:
+        partial.mkdir(parents=True)
+        for file, body in contents.items():
+            _write_file(partial / file, body)
+        _sync(partial)
+        partial.rename(root / name)
+        _sync(root)
+    except OSError as error:
+        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_file(path: Path, body: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

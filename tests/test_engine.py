@@ -1,0 +1,73 @@
+"""The same blocks, the same answer, in order, wherever they run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from recommender.engine import ENGINES, Engine, local, named, processes
+from recommender.errors import InvalidStory, UsageError
+
+# Functions of workers are a module's own, or they cannot travel.
+
+
+def slower_first(shared: dict[str, float], block: int) -> tuple[int, int]:
+    time.sleep(shared["wait"] * (4 - block))
+    return block * block, os.getpid()
+
+
+def fails_on_two(shared: str, block: int) -> int:
+    if block == 2:
+        raise InvalidStory(f"{shared} {block}", line=7)
+    return block
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Every engine there is."""
+    return named(request.param)
+
+
+def test_results_come_in_the_order_of_the_blocks(engine: Engine) -> None:
+    found = list(engine(slower_first, {"wait": 0.05}, iter(range(5))))
+    assert [square for square, _ in found] == [0, 1, 4, 9, 16]
+
+
+def test_no_blocks_have_no_results(engine: Engine) -> None:
+    assert list(engine(slower_first, {"wait": 0.0}, [])) == []
+
+
+def test_what_a_block_raises_arrives(engine: Engine) -> None:
+    results = engine(fails_on_two, "bad block", range(6))
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(InvalidStory, match=r"^bad block 2$") as caught:
+        next(results)
+    assert caught.value.line == 7
+
+
+def test_local_works_one_block_after_the_other_and_only_when_asked() -> None:
+    asked = []
+
+    def blocks() -> Iterator[int]:
+        for block in range(3):
+            asked.append(block)
+            yield block
+
+    results = local(lambda shared, block: shared + block, 10, blocks())
+    assert asked == []
+    assert next(results) == 10
+    assert asked == [0]
+    assert list(results) == [11, 12]
+
+
+def test_processes_are_others_than_this_one() -> None:
+    assert os.getpid() not in {pid for _, pid in processes(slower_first, {"wait": 0.0}, range(2))}
+
+
+def test_an_engine_is_found_by_name() -> None:
+    assert (named("local"), named("processes")) == (local, processes)
+    with pytest.raises(UsageError, match="no engine 'steam'; there are: local, processes"):
+        named("steam")

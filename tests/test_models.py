@@ -1,0 +1,487 @@
+"""Model folders: what is written is what is read, and nothing else ever is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from corpora import corpus_of, learned, newsroom
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from recommender import models
+from recommender.candidates import GENERATORS
+from recommender.corpus import Corpus
+from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
+from recommender.features import names
+from recommender.models import Model, activate, active, fingerprint, listed, load, write
+
+TERMS = [f"{name}-{part}.npy" for name in ("words", "trigrams") for part in ("hashes", "idf")]
+FILES = ["manifest.json", "nodes.npy", "roots.npy", *TERMS]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Write a model of a small newsroom once."""
+    root = tmp_path_factory.mktemp("original")
+    room = learned(newsroom(30), taught=120)
+    data = {"fingerprint": fingerprint(room.corpus), "stories": 120}
+    return write(root, room.ranker, GENERATORS, room.space, data, {"interval": (0.1, 0.2)})
+
+
+@pytest.fixture(scope="module")
+def written(original: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that model, not to be changed (or only for a moment)."""
+    return next(tmp_path_factory.getbasetemp().glob(f"original*/{original.id}"))
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(written, tmp_path / "models" / written.name))
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest and sign it again, as only a program that writes models could."""
+    path = folder / "manifest.json"
+    manifest = orjson.loads(path.read_bytes())
+    del manifest["sha256"]
+    change(manifest)
+    manifest["sha256"] = hashlib.sha256(orjson.dumps(manifest)).hexdigest()
+    path.write_bytes(orjson.dumps(manifest))
+
+
+def plant(folder: Path, file: str, body: bytes) -> None:
+    """Replace a file and state it in the manifest."""
+    (folder / file).write_bytes(body)
+    stated = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    rewrite(folder, lambda manifest: manifest["files"].update({file: stated}))
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+# Round trip
+
+
+def test_a_model_read_is_the_model_written(original: Model, written: Path) -> None:
+    again = load(written.parent, original.id)
+    assert (again.id, again.generators, again.manifest) == (
+        original.id,
+        original.generators,
+        original.manifest,
+    )
+    matrix = np.random.default_rng(0).random((500, len(names(GENERATORS)))).astype(np.float32)
+    matrix[:, ::3] = np.nan
+    assert again.ranker.score(matrix).tobytes() == original.ranker.score(matrix).tobytes()
+    assert again.ranker.score(matrix).std() > 0
+    assert again.space.title_weight == original.space.title_weight
+    text = (["A flood", "Title"], ["and rain", ""])
+    for name, view in again.space.transform(*text).items():
+        assert (view != original.space.transform(*text)[name]).nnz == 0
+    seen = (newsroom(3).titles, newsroom(3).excerpts)
+    for name, view in again.space.transform(*seen).items():
+        assert view.nnz > 0
+        assert (view != original.space.transform(*seen)[name]).nnz == 0
+
+
+def test_the_folder_holds_what_the_manifest_says(original: Model, written: Path) -> None:
+    assert sorted(path.name for path in written.iterdir()) == sorted(FILES)
+    manifest = original.manifest
+    assert manifest["id"] == written.name
+    assert (manifest["format"], manifest["features"]) == (1, names(GENERATORS))
+    assert manifest["report"] == {"interval": [0.1, 0.2]}
+    assert manifest["data"]["stories"] == 120
+    for file, stated in manifest["files"].items():
+        body = (written / file).read_bytes()
+        assert stated == {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: replace(c, titles=["x", *c.titles[1:]]),
+        lambda c: replace(c, excerpts=["x", *c.excerpts[1:]]),
+        lambda c: replace(c, urls=["x", *c.urls[1:]]),
+        lambda c: replace(c, providers=["x", *c.providers[1:]]),
+        lambda c: replace(c, topics=[("x",), *c.topics[1:]]),
+        lambda c: replace(c, published=c.published + 1),
+        lambda c: replace(c, quality=c.quality * 0),
+        lambda c: replace(c, links=c.links[:-1]),
+        lambda c: replace(c, links=c.links[:, ::-1]),
+    ],
+)
+def test_other_data_have_another_fingerprint(change: Callable[[Corpus], Corpus]) -> None:
+    corpus = corpus_of(["a", "b", "c"], quality=[1, 2, 3], links=[(0, 1), (1, 2)])
+    assert fingerprint(change(corpus)) != fingerprint(corpus)
+    assert fingerprint(replace(corpus, links=corpus.links.copy())) == fingerprint(corpus)
+
+
+# Harm
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
+def test_a_changed_byte_is_seen(written: Path, file: str, where: float, bits: int) -> None:
+    path = written / file
+    body = path.read_bytes()
+    broken = bytearray(body)
+    broken[int(where * len(body))] ^= bits
+    try:
+        path.write_bytes(broken)
+        if file == "manifest.json" and _says_the_same(bytes(broken), body):
+            return
+        with pytest.raises(ModelCorrupt, match=file):
+            load(written.parent, written.name)
+    finally:
+        path.write_bytes(body)
+
+
+def _says_the_same(broken: bytes, body: bytes) -> bool:
+    """Tell whether only one white space became another."""
+    try:
+        return bool(orjson.loads(broken) == orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return False
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_short_is_seen(written: Path, file: str, where: float) -> None:
+    path = written / file
+    body = path.read_bytes()
+    try:
+        path.write_bytes(body[: int(where * len(body))])
+        with pytest.raises(ModelCorrupt, match=file):
+            load(written.parent, written.name)
+    finally:
+        path.write_bytes(body)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(ModelCorrupt, match=file):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_folder_in_place_of_a_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    (folder / file).mkdir()
+    with pytest.raises(ModelCorrupt, match=file):
+        load(folder.parent, folder.name)
+
+
+def test_a_file_too_large_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "MAX_BYTES", 100)
+    with pytest.raises(ModelCorrupt, match=r"manifest\.json: larger than 100 bytes"):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b'{"format": "1"}', b"\xff", b"[" * 10_000])
+def test_what_is_no_manifest_is_refused(folder: Path, body: bytes) -> None:
+    (folder / "manifest.json").write_bytes(body)
+    with pytest.raises(ModelCorrupt, match=r"manifest\.json"):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.pop("generators"),
+        lambda m: m.update(generators=[{"view": "words"}]),
+        lambda m: m["generators"][0].update(k=1e300 * 1e10),
+        lambda m: m["ranker"].update(slope="steep"),
+        lambda m: m["ranker"].update(slope=-1),
+        lambda m: m["text"].pop("unseen"),
+        lambda m: m["files"].pop("roots.npy"),
+        lambda m: m.update(files=[]),
+        lambda m: m.update(text=None),
+    ],
+)
+def test_a_manifest_that_lacks_something_is_refused(folder: Path, change: Callable[[Any], object]) -> None:
+    rewrite(folder, change)
+    with pytest.raises(ModelCorrupt, match=r"manifest\.json: "):
+        load(folder.parent, folder.name)
+
+
+def test_trees_of_another_number_of_features_are_refused(folder: Path) -> None:
+    nodes = np.load(folder / "nodes.npy").copy()
+    nodes["feature"] += len(names(GENERATORS))
+    plant(folder, "nodes.npy", npy(nodes))
+    with pytest.raises(ModelCorrupt, match=r"nodes\.npy: a feature is outside"):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda hashes: hashes[::-1],
+        lambda hashes: hashes[:-1],
+        lambda hashes: np.r_[hashes[1], hashes[1:]],
+        lambda hashes: np.r_[np.int32(2**31 - 1), np.full(len(hashes) - 1, -(2**31), np.int32)],
+    ],
+)
+def test_terms_out_of_order_are_refused(folder: Path, change: Callable[[Any], Any]) -> None:
+    plant(folder, "words-hashes.npy", npy(change(np.load(folder / "words-hashes.npy")).astype(np.int32)))
+    with pytest.raises(ModelCorrupt, match=r"words-hashes\.npy: not ascending"):
+        load(folder.parent, folder.name)
+
+
+def test_an_idf_that_is_no_number_is_refused(folder: Path) -> None:
+    idf = np.load(folder / "trigrams-idf.npy").copy()
+    idf[0] = np.nan
+    plant(folder, "trigrams-idf.npy", npy(idf))
+    with pytest.raises(ModelCorrupt, match="trigrams"):
+        load(folder.parent, folder.name)
+
+
+# Nothing runs
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize(
+    "kind", ["object array", "pickle", "zip", "huge", "two dimensions", "float64", "later npy"]
+)
+def test_what_is_no_plain_array_is_refused_unread(folder: Path, tmp_path: Path, kind: str) -> None:
+    sprung = tmp_path / "sprung"
+    trap = Trap(sprung)
+    buffer = io.BytesIO()
+    if kind == "zip":
+        np.savez(buffer, np.array([trap], object))
+    bodies = {
+        "object array": npy(np.array([trap], object)),
+        "pickle": pickle.dumps(trap),
+        "zip": buffer.getvalue(),
+        "huge": npy(np.zeros(8, np.int64)).replace(b"(8,), }" + b" " * 12, b"(8000000000000,), }"),
+        "two dimensions": npy(np.zeros((2, 2), np.int64)),
+        "float64": npy(np.zeros(3, np.float64)),
+        "later npy": npy(np.zeros(3, np.int64)).replace(b"\x93NUMPY\x01", b"\x93NUMPY\x02"),
+    }
+    plant(folder, "roots.npy", bodies[kind])
+    with pytest.raises(ModelCorrupt, match=r"roots\.npy: "):
+        load(folder.parent, folder.name)
+    assert not sprung.exists()
+    # The trap does work.
+    np.load(io.BytesIO(bodies["object array"]), allow_pickle=True)
+    assert sprung.exists()
+
+
+# What this program cannot use
+
+
+def test_a_newer_format_is_incompatible(folder: Path) -> None:
+    rewrite(folder, lambda manifest: manifest.update(format=2))
+    with pytest.raises(ModelIncompatible, match="format 2, this program reads up to 1"):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["features"].append("something new"),
+        lambda m: m["features"].reverse(),
+        lambda m: m["generators"].pop(),
+        lambda m: m["generators"][0].update(view="sounds"),
+    ],
+)
+def test_other_features_are_incompatible(folder: Path, change: Callable[[Any], object]) -> None:
+    rewrite(folder, change)
+    with pytest.raises(ModelIncompatible, match="other features"):
+        load(folder.parent, folder.name)
+
+
+# Names
+
+NAMES = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "/etc",
+    "a/b",
+    "a\\b",
+    "UPPER",
+    "%2e%2e%2fx",
+    "a%2fb",
+    "a\n",
+    "a\0",
+    "-a",
+    "a" * 65,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("call", [load, activate])
+def test_a_name_no_model_can_have_is_not_looked_for(
+    folder: Path, name: str, call: Callable[[Path, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(*_: object, **__: object) -> None:
+        raise AssertionError("looked at the disk")
+
+    for method in ("stat", "is_dir", "is_file", "open", "read_bytes"):
+        monkeypatch.setattr(Path, method, touched)
+    with pytest.raises(ModelNotFound, match="no model"):
+        call(folder.parent, name)
+
+
+@pytest.mark.parametrize("name", ["x", "active", "20261122-101502-1f3a9c"])
+def test_a_model_that_is_not_there_is_not_found(folder: Path, name: str) -> None:
+    (folder.parent / "active").write_text("x")
+    with pytest.raises(ModelNotFound, match=name):
+        load(folder.parent, name)
+    with pytest.raises(ModelNotFound):
+        load(folder.parent / "nowhere", name)
+
+
+# Writing
+
+
+def again(original: Model, root: Path) -> Model:
+    return write(root, original.ranker, original.generators, original.space, {"fingerprint": "abcdef0"}, {})
+
+
+def test_two_models_of_one_second_have_two_names(original: Model, tmp_path: Path) -> None:
+    made = [again(original, tmp_path / "models").id for _ in range(3)]
+    assert len(set(made)) == 3
+    assert [each["id"] for each in listed(tmp_path / "models")] == made
+    for name in made:
+        load(tmp_path / "models", name)
+
+
+@pytest.mark.parametrize("after", range(8))
+def test_a_model_is_written_whole_or_not_at_all(
+    original: Model, tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, count = os.fsync, iter(range(100))
+
+    def full(descriptor: int) -> None:
+        if next(count) == after:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelError, match="cannot be written: No space left on device"):
+        again(original, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_write_leaves_nothing(
+    original: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        again(original, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_left_by_a_crash_is_no_model(original: Model, folder: Path) -> None:
+    root = folder.parent
+    left = Path(shutil.copytree(folder, root / f".{folder.name}-{os.getpid()}.partial"))
+    assert [each["id"] for each in listed(root)] == [folder.name]
+    with pytest.raises(ModelNotFound):
+        load(root, left.name)
+    with pytest.raises(ModelNotFound):
+        activate(root, left.name)
+    again(original, root)
+    assert len(listed(root)) == 2
+
+
+def test_models_are_listed_oldest_first_without_those_that_cannot_be_read(folder: Path) -> None:
+    root = folder.parent
+    for name in ("20990101-000000-aaaaaa", "20200101-000000-bbbbbb"):
+        shutil.copytree(folder, root / name)
+        rewrite(root / name, lambda manifest, name=name: manifest.update(id=name))
+    (root / "cut-short").mkdir()
+    (root / "cut-short" / "manifest.json").write_bytes(b"{")
+    shutil.copytree(folder, root / "newer")
+    rewrite(root / "newer", lambda manifest: manifest.update(format=7))
+    (root / "empty").mkdir()
+    (root / "file").write_text("x")
+    expected = ["20200101-000000-bbbbbb", folder.name, "20990101-000000-aaaaaa"]
+    assert [each["id"] for each in listed(root)] == expected
+    assert listed(root / "nowhere") == []
+
+
+# The active one
+
+
+def test_the_pointer_follows_activate(original: Model, folder: Path) -> None:
+    root = folder.parent
+    assert active(root) is None
+    activate(root, folder.name)
+    assert active(root) == folder.name
+    other = again(original, root).id
+    assert active(root) == folder.name
+    activate(root, other)
+    assert active(root) == other
+    assert sorted(path.name for path in root.iterdir()) == sorted(["active", folder.name, other])
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_model_that_is_corrupt_does_not_become_active(original: Model, folder: Path, file: str) -> None:
+    root = folder.parent
+    good = again(original, root).id
+    activate(root, good)
+    (folder / file).write_bytes((folder / file).read_bytes()[:-1])
+    with pytest.raises(ModelCorrupt, match=file):
+        activate(root, folder.name)
+    assert active(root) == good
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_pointer_that_cannot_be_written_stays_as_it_was(
+    original: Model, folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder.parent
+    activate(root, folder.name)
+    other = again(original, root).id
+
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), fail)
+        with pytest.raises(ModelError, match="active: cannot be written: Permission denied"):
+            activate(root, other)
+    assert active(root) == folder.name
+    assert sorted(path.name for path in root.iterdir()) == sorted(["active", folder.name, other])
+
+
+def test_a_pointer_that_cannot_be_read_is_corrupt(tmp_path: Path) -> None:
+    (tmp_path / "active").write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelCorrupt, match="active: cannot be read"):
+        active(tmp_path)
+    (tmp_path / "active").write_bytes(b"\n")
+    assert active(tmp_path) is None
+    (tmp_path / "active").unlink()
+    (tmp_path / "active").mkdir()
+    with pytest.raises(ModelCorrupt, match="active: cannot be read"):
+        active(tmp_path)
