@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-import feedparser
 from lxml import etree
 
 from recommender.articles import Document, Rejection
@@ -68,8 +67,11 @@ def _checked(raw: bytes) -> bytes:
 
 
 def _parsed(raw: bytes) -> Any:
+    # Loaded only for feeds: it takes longer to load than most imports' first hundred stories.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # feedparser's about itself
+        import feedparser
+
         try:
             # Only ever a stream: feedparser takes bytes and text for a path or an address to fetch.
             feed = feedparser.parse(BytesIO(raw), sanitize_html=True, resolve_relative_uris=False)

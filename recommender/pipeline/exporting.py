@@ -1,0 +1,45 @@
+"""Export: every served list as a line of JSON, for another system or an independent judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from recommender.corpus import in_order
+from recommender.errors import UsageError
+from recommender.pipeline.progress import Progress, silent
+from recommender.store import Store
+
+
+def export(store: Store, target: Path, k: int = 50, progress: Progress = silent) -> int:
+    """Write a line a story, ``{"url": …, "related": [{"url": …, "score": …, "source": …}]}``, ``k`` at most.
+
+    Lists are as ranked: curated stories first, copies shown, nothing filled.
+    URLs are the publishers' own, so lines join with their systems.  The file
+    appears under its name when it is whole.  Returns how many stories were
+    written; raises ``UsageError`` where ``target`` cannot be written.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with store.exported() as (urls, lists), partial.open("wb") as file:
+            packed = dict(lists)
+            for story, url in progress(urls.items(), len(urls), "exporting"):
+                related = [
+                    {
+                        "url": urls[one.article],
+                        "score": one.score,
+                        "source": "curated" if one.curated else "model",
+                    }
+                    for one in in_order(packed.get(story, b""))
+                    if one.article in urls
+                ]
+                file.write(
+                    orjson.dumps({"url": url, "related": related[:k]}, option=orjson.OPT_APPEND_NEWLINE)
+                )
+        partial.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(urls)

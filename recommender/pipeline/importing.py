@@ -1,0 +1,82 @@
+"""Import: from files to the store, all cores parsing, one process writing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recommender import sources
+from recommender.articles import Rejection
+from recommender.engine import local, processes
+from recommender.pipeline.parsing import parse
+from recommender.pipeline.progress import Progress, silent
+from recommender.store import Saved, Store
+
+BLOCK = 256
+"""Files parsed together, and written in one transaction."""
+
+FEW = 2 * BLOCK
+"""Up to so many files are parsed here: starting workers would take longer."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did: files seen and passed over as unchanged, what was saved, what was not and why."""
+
+    files: int = 0
+    unchanged: int = 0
+    saved: Saved = field(default_factory=Saved)
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    """(origin, what was not understood and left out)."""
+
+
+def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silent) -> Imported:
+    """Import files and folders.
+
+    A file whose size and time are as they were is not read again, unless
+    something in it was rejected.  One bad file never stops the rest.  Raises
+    ``UsageError`` for a path that does not exist, ``StoreLocked`` if somebody
+    else writes.
+    """
+    files = sources.discover(path.resolve() for path in paths)
+    with store.writing("import"):
+        known: defaultdict[str, set[str]] = defaultdict(set)
+        stamps: dict[str, str] = {}
+        for origin, stamp in store.fingerprints().items():
+            known[_file(origin)].add(origin)
+            stamps[_file(origin)] = stamp
+        report = Imported(files=len(files))
+        stamped = [(path, _stamp(path)) for path in files]
+        fresh = [
+            (path, stamp) for path, stamp in stamped if not stamp or stamps.get(path.as_posix()) != stamp
+        ]
+        report.unchanged = len(files) - len(fresh)
+        batches = [fresh[start : start + BLOCK] for start in range(0, len(fresh), BLOCK)]
+        engine = local if len(fresh) <= FEW else processes
+        for parsed in progress(engine(parse, None, batches), len(batches), "importing"):
+            report.saved += store.save(parsed.entries)
+            report.rejections += parsed.rejections
+            report.warnings += parsed.warnings
+            told = {entry.origin for entry in parsed.entries}
+            gone = [origin for file in parsed.whole for origin in known[file] - told]
+            if gone:
+                store.forget(gone)
+    return report
+
+
+def _file(origin: str) -> str:
+    """Name the file of an origin: a file of many stories has ``path#N`` for each."""
+    path, mark, number = origin.rpartition("#")
+    return path if mark and number.isdigit() else origin
+
+
+def _stamp(path: Path) -> str:
+    """Tell a file's content by its size and time; empty where it cannot be told."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}"

@@ -1,0 +1,105 @@
+"""Ranking stories' candidates, block by block: what training, evaluation and recompute share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.candidates import Pairs
+from recommender.engine import Engine
+from recommender.features import features
+from recommender.index import Index
+from recommender.pipeline.progress import Progress
+from recommender.ranker import Ranker, Scorer
+
+STORIES = 512
+"""Stories ranked together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Stories' candidates, scored: ``pairs`` (p,), ``scores`` (p,) float32."""
+
+    pairs: Pairs
+    scores: NDArray[np.float32]
+
+    def best(self, stories: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """Pick each story's ``k`` best: rows (stories, k), −1 where a list has ended; equal scores by row."""
+        found = np.full((len(stories), k), -1, np.int64)
+        place = {int(story): row for row, story in enumerate(stories)}
+        for story, run in self.pairs.runs():
+            order = np.argsort(-self.scores[run], kind="stable")[:k]
+            found[place[story], : len(order)] = self.pairs.candidate[run][order]
+        return found
+
+
+def rank(
+    index: Index,
+    scorer: Scorer,
+    stories: NDArray[np.int64],
+    engine: Engine,
+    progress: Progress,
+    label: str,
+) -> Ranked:
+    """Score all candidates of some stories (s,), ascending."""
+    batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
+    parts = list(progress(engine(rank_block, (index, scorer), batches), len(batches), label))
+    if not parts:
+        nothing = np.empty(0, np.int64)
+        return Ranked(Pairs(nothing, nothing), np.empty(0, np.float32))
+    return Ranked(
+        Pairs(
+            np.concatenate([part.pairs.story for part in parts]),
+            np.concatenate([part.pairs.candidate for part in parts]),
+        ),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def rank_block(shared: tuple[Index, Scorer], stories: NDArray[np.int64]) -> Ranked:
+    """Score the candidates of a block of stories (b,), ascending."""
+    index, scorer = shared
+    pairs = Pairs.united(index.lists, stories)
+    return Ranked(pairs, scorer.score(features(index, pairs)))
+
+
+def describe(
+    index: Index, stories: NDArray[np.int64], engine: Engine, progress: Progress
+) -> tuple[Pairs, NDArray[np.float32]]:
+    """Candidates of some stories (s,), ascending, and their features (p, features)."""
+    batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
+    parts = list(progress(engine(_describe_block, index, batches), len(batches), "describing pairs"))
+    pairs = [part[0] for part in parts]
+    return (
+        Pairs(np.concatenate([p.story for p in pairs]), np.concatenate([p.candidate for p in pairs])),
+        np.concatenate([part[1] for part in parts]),
+    )
+
+
+def _describe_block(index: Index, stories: NDArray[np.int64]) -> tuple[Pairs, NDArray[np.float32]]:
+    pairs = Pairs.united(index.lists, stories)
+    return pairs, features(index, pairs)
+
+
+def linked(pairs: Pairs, links: NDArray[np.int64], stories: int) -> NDArray[np.bool_]:
+    """Tell which pairs (p,) an editor linked, in either direction; ``stories`` is how many there are."""
+    keys = np.concatenate([links[:, 0] * stories + links[:, 1], links[:, 1] * stories + links[:, 0]])
+    return np.isin(pairs.story * stories + pairs.candidate, keys)
+
+
+def learn(
+    index: Index,
+    links: NDArray[np.int64],
+    directions: Sequence[int],
+    engine: Engine,
+    progress: Progress,
+) -> Ranker:
+    """Fit a ranker on links (m, 2).  Raises ``NothingToLearn`` where they are too few."""
+    stories = np.unique(links)
+    if len(stories) == 0:
+        return Ranker.fit(np.empty((0, len(directions)), np.float32), stories, stories > 0, list(directions))
+    pairs, matrix = describe(index, stories, engine, progress)
+    return Ranker.fit(matrix, pairs.story, linked(pairs, links, len(index.published)), list(directions))

@@ -1,0 +1,121 @@
+"""Recompute: rank every story's candidates and publish all lists in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender import models
+from recommender.candidates import GENERATORS, Pairs
+from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
+from recommender.engine import Engine, local
+from recommender.features import features, names
+from recommender.index import Index, prepare
+from recommender.pipeline.progress import Progress, silent
+from recommender.pipeline.ranking import STORIES
+from recommender.ranker import DecayedSimilarity, Scorer
+from recommender.store import Store
+
+NEIGHBOURS = 50
+"""Neighbours kept for a story."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A published generation: its number, the model that ranked it (``untrained`` for none), its size."""
+
+    generation: int
+    model: str
+    stories: int
+    neighbours: int
+
+
+def recompute(
+    store: Store, root: Path, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
+) -> Recomputed:
+    """Rank every story with the active model of ``root`` and publish the lists.
+
+    Without a model the order is similarity with time decay, under the model
+    name ``untrained``.  The text space is fitted anew, since today's words
+    were not there when the model was trained; what was learned speaks of
+    similarities only.  Raises ``ModelCorrupt`` or ``ModelIncompatible`` where
+    the active model cannot be used, ``StoreLocked`` if somebody else writes.
+    """
+    scorer: Scorer
+    active = models.active(root)
+    if active is None:
+        generators, scorer, name = GENERATORS, DecayedSimilarity.of(names(GENERATORS)), "untrained"
+    else:
+        model = models.load(root, active)
+        generators, scorer, name = model.generators, model.ranker, model.id
+    with store.writing("recompute"):
+        corpus = store.corpus()
+        _, index = prepare(corpus, generators, engine)
+        curated = _Curated.of(corpus)
+        rows = np.arange(len(corpus))
+        batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
+        shared = (index, scorer, curated, corpus.ids, k)
+        parts = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
+        lists = [packed for part in parts for packed in part]
+        generation = store.publish(name, zip(corpus.ids.tolist(), lists, strict=True))
+    kept = sum(map(len, lists)) // NEIGHBOUR_DTYPE.itemsize
+    return Recomputed(generation, name, len(corpus), kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Curated:
+    """Links in both directions, sorted by story: ``place`` is 1 for the first in the story's own list.
+
+    A story's own links come first, in the editor's order, then stories whose
+    editors linked to it.
+    """
+
+    pairs: Pairs
+    place: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> _Curated:
+        both = np.concatenate([corpus.links, corpus.links[:, ::-1]])
+        _, first = np.unique(both, axis=0, return_index=True)
+        both = both[np.sort(first)]
+        both = both[np.argsort(both[:, 0], kind="stable")]
+        starts = np.searchsorted(both[:, 0], both[:, 0])
+        place = np.arange(len(both)) - starts + 1
+        order = np.lexsort((both[:, 1], both[:, 0]))
+        return cls(Pairs(both[order, 0], both[order, 1]), place[order])
+
+    def among(self, stories: NDArray[np.int64]) -> _Curated:
+        rows = np.isin(self.pairs.story, stories)
+        return _Curated(Pairs(self.pairs.story[rows], self.pairs.candidate[rows]), self.place[rows])
+
+    def places(self, pairs: Pairs, stories: int) -> NDArray[np.int64]:
+        """Place of each pair (p,) in the curated list, 0 for none."""
+        keys = self.pairs.story * stories + self.pairs.candidate
+        wanted = pairs.story * stories + pairs.candidate
+        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        if len(keys) == 0:
+            return np.zeros(len(wanted), np.int64)
+        return np.where(keys[at] == wanted, self.place[at], 0)
+
+
+def _pack_block(
+    shared: tuple[Index, Scorer, _Curated, NDArray[np.int64], int], stories: NDArray[np.int64]
+) -> list[bytes]:
+    """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all."""
+    index, scorer, curated, ids, k = shared
+    curated = curated.among(stories)
+    pairs = Pairs.united(index.lists, stories, curated.pairs)
+    packed = np.zeros(len(pairs), NEIGHBOUR_DTYPE)
+    packed["article"] = ids[pairs.candidate]
+    packed["score"] = scorer.score(features(index, pairs))
+    packed["curated"] = curated.places(pairs, len(ids))
+    lists = {}
+    for story, run in pairs.runs():
+        some = packed[run]
+        first = np.where(some["curated"] > 0, some["curated"], np.iinfo(np.int16).max)
+        some = some[np.lexsort((some["article"], -some["score"], first))[:k]]
+        lists[story] = some[np.lexsort((some["article"], -some["score"]))].tobytes()
+    return [lists.get(int(story), b"") for story in stories]

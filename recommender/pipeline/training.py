@@ -1,0 +1,67 @@
+"""Train: learn from every curated link, write a model folder, say how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recommender import models
+from recommender.articles import iso
+from recommender.candidates import GENERATORS
+from recommender.engine import Engine, local
+from recommender.errors import NothingToLearn
+from recommender.evaluation import BASELINES, cold
+from recommender.features import directions
+from recommender.index import prepare
+from recommender.models import Model
+from recommender.pipeline.evaluating import measure
+from recommender.pipeline.progress import Progress, silent
+from recommender.pipeline.ranking import learn
+from recommender.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new model, and what its manifest says of it."""
+
+    model: Model
+    report: dict[str, Any]
+
+
+def train(
+    store: Store,
+    root: Path,
+    *,
+    activate: bool = True,
+    engine: Engine = local,
+    progress: Progress = silent,
+) -> Trained:
+    """Learn a ranker from the store's links and write it below ``root``.
+
+    Its report is a cold evaluation of the same settings with the newest fifth
+    of the linked stories held back; the model itself learns from all of them.
+    What is served does not change: that takes a recompute.  Raises
+    ``NothingToLearn`` where the links are too few.
+    """
+    corpus = store.corpus()
+    space, index = prepare(corpus, GENERATORS, engine)
+    ranker = learn(index, corpus.links, directions(GENERATORS), engine, progress)
+    try:
+        evaluation = measure(index, cold(corpus), 10, tuple(BASELINES), engine, progress)
+        report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
+    except NothingToLearn as error:
+        report = {"protocol": "cold", "reason": str(error)}
+    data = {
+        "stories": len(corpus),
+        "links": len(corpus.links),
+        "linked_stories": len(np.unique(corpus.links)),
+        "fingerprint": models.fingerprint(corpus),
+    }
+    model = models.write(root, ranker, GENERATORS, space, data, report)
+    store.record_model(model.id, report)
+    if activate:
+        models.activate(root, model.id)
+    return Trained(model, report)

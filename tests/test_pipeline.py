@@ -1,0 +1,290 @@
+"""The verbs, end to end on the sample newsroom and on small made-up folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommender import models
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.engine import local, processes
+from recommender.errors import NothingToLearn, StoreLocked, UsageError
+from recommender.pipeline import importing
+from recommender.pipeline.evaluating import evaluate
+from recommender.pipeline.exporting import export
+from recommender.pipeline.importing import import_paths
+from recommender.pipeline.recomputing import recompute
+from recommender.pipeline.training import train
+from recommender.store import Store
+from recommender.urls import canonical
+
+SEEDS = Path(__file__).parents[1] / "seeds"
+SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
+
+
+def write(folder: Path, name: str, title: str, *related: str, day: int = 1) -> Path:
+    entries = "".join(f"  - webUrl: https://news.example/{slug}\n    title: {slug}\n" for slug in related)
+    path = folder / f"{name}.md"
+    path.write_text(
+        f"---\ntitle: {title}\nwebUrl: https://news.example/{name}\n"
+        f"publishedDateTime: 2024-03-{day:02d}T08:00:00Z\nrelated:\n{entries}---\n"
+    )
+    return path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Store:
+    with Store.open(f"sqlite:///{tmp_path}/news.sqlite") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path]:
+    """The sample newsroom, imported, trained and recomputed once."""
+    folder = tmp_path_factory.mktemp("newsroom")
+    with Store.open(f"sqlite:///{folder}/news.sqlite") as store:
+        import_paths(store, [SEEDS])
+        train(store, folder / "models")
+        recompute(store, folder / "models")
+        yield store, folder
+
+
+def listed(store: Store, url: str) -> np.ndarray:
+    found = store.find(canonical(url))
+    assert found is not None
+    assert found.packed is not None
+    return np.frombuffer(found.packed, NEIGHBOUR_DTYPE)
+
+
+class TestImport:
+    def test_reads_every_seed(self, empty: Store) -> None:
+        report = import_paths(empty, [SEEDS])
+        assert report.files == len([p for p in SEEDS.iterdir() if p.name != "README.md"])
+        assert report.rejections == []
+        assert report.saved.new == empty.status().stories >= 170
+        assert empty.status().dead_links == 0
+
+    def test_is_idempotent(self, empty: Store) -> None:
+        import_paths(empty, [SEEDS])
+        before = empty.status()
+        again = import_paths(empty, [SEEDS])
+        assert again.unchanged == again.files
+        assert again.saved == importing.Saved()
+        assert empty.status() == before
+
+    def test_touches_only_what_changed(self, empty: Store, tmp_path: Path) -> None:
+        write(tmp_path, "one", "First")
+        two = write(tmp_path, "two", "Second", "one")
+        import_paths(empty, [tmp_path])
+        write(tmp_path, "two", "Second, corrected")
+        assert two.exists()
+        report = import_paths(empty, [tmp_path])
+        assert (report.unchanged, report.saved.changed, report.saved.links_removed) == (1, 1, 1)
+        assert (
+            json.loads(empty.find(canonical("https://news.example/two")).card)["title"] == "Second, corrected"
+        )
+
+    def test_a_bad_file_is_named_and_stops_nothing(self, empty: Store, tmp_path: Path) -> None:
+        write(tmp_path, "good", "Good")
+        bad = tmp_path / "bad.md"
+        bad.write_text("---\ntitle: [\n---\n")
+        report = import_paths(empty, [tmp_path])
+        assert [(r.path, r.line is not None) for r in report.rejections] == [(bad.as_posix(), True)]
+        assert report.saved.new == 1
+        assert import_paths(empty, [tmp_path]).rejections == report.rejections, "told again while it is bad"
+
+    def test_a_line_taken_from_a_file_takes_its_links_back(self, empty: Store, tmp_path: Path) -> None:
+        def line(slug: str, *related: str) -> str:
+            entries = [{"webUrl": f"https://news.example/{other}", "title": other} for other in related]
+            return json.dumps({"title": slug, "webUrl": f"https://news.example/{slug}", "related": entries})
+
+        file = tmp_path / "stories.jsonl"
+        file.write_text("\n".join([line("one", "two"), line("two", "one"), line("three", "two")]))
+        import_paths(empty, [file])
+        assert empty.status().links == 3
+        file.write_text("\n".join([line("one", "two"), line("two", "one")]) + "\n")
+        import_paths(empty, [file])
+        assert empty.status().links == 2
+
+    def test_all_cores_find_the_same(
+        self, empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(importing, "FEW", 0)
+        monkeypatch.setattr(importing, "BLOCK", 40)
+        report = import_paths(empty, [SEEDS])
+        with Store.open(f"sqlite:///{tmp_path}/other.sqlite") as other:
+            monkeypatch.setattr(importing, "FEW", 10_000)
+            assert import_paths(other, [SEEDS]).saved.links_added == report.saved.links_added
+            mine, theirs = empty.corpus(), other.corpus()
+        assert sorted(mine.urls) == sorted(theirs.urls)
+        assert sorted(map(tuple, np.array(mine.urls)[mine.links])) == sorted(
+            map(tuple, np.array(theirs.urls)[theirs.links])
+        )
+
+    def test_a_path_that_is_not_there(self, empty: Store, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="nowhere"):
+            import_paths(empty, [tmp_path / "nowhere"])
+
+    def test_a_second_writer_is_told_who_writes(self, empty: Store) -> None:
+        with (
+            Store.open(f"sqlite:///{empty.name.removeprefix('sqlite:///')}") as other,
+            other.writing("a test"),
+            pytest.raises(StoreLocked, match="a test"),
+        ):
+            import_paths(empty, [SEEDS])
+
+    def test_coronavirus_has_one_rejection(self, empty: Store, corpora: Path) -> None:
+        report = import_paths(empty, [corpora / "coronavirus"])
+        assert report.files == 4886
+        assert len(report.rejections) == 1
+        assert "sweden" in report.rejections[0].path
+        assert report.rejections[0].line == 4
+
+
+class TestTrainAndRecompute:
+    def test_the_seeds_four_links_are_kept_in_the_editors_order(self, newsroom: tuple[Store, Path]) -> None:
+        neighbours = listed(newsroom[0], SEED)
+        curated = neighbours[neighbours["curated"] > 0]
+        assert sorted(curated["curated"]) == [1, 2, 3, 4]
+        cards = newsroom[0].cards(curated["article"].tolist())
+        first = curated["article"][curated["curated"] == 1][0]
+        assert json.loads(cards[first].card)["title"].startswith("Congressman slams")
+
+    def test_lists_are_full_sorted_and_without_the_story(self, newsroom: tuple[Store, Path]) -> None:
+        store, _ = newsroom
+        with store.exported() as (urls, lists):
+            packed = dict(lists)
+        assert packed.keys() == urls.keys()
+        for story, bytes_ in packed.items():
+            neighbours = np.frombuffer(bytes_, NEIGHBOUR_DTYPE)
+            assert 40 <= len(neighbours) <= 50
+            assert story not in neighbours["article"]
+            assert len(set(neighbours["article"].tolist())) == len(neighbours)
+            assert (np.diff(neighbours["score"]) <= 0).all()
+            assert ((neighbours["score"] >= 0) & (neighbours["score"] <= 1)).all()
+
+    def test_curated_links_count_both_ways(self, newsroom: tuple[Store, Path]) -> None:
+        store, _ = newsroom
+        corpus = store.corpus()
+        source, target = corpus.links[0]
+        back = listed(store, corpus.urls[target])
+        assert back["curated"][back["article"] == corpus.ids[source]] > 0
+
+    def test_the_model_says_what_it_learned_from(self, newsroom: tuple[Store, Path]) -> None:
+        store, folder = newsroom
+        model = models.load(folder / "models", models.active(folder / "models"))
+        corpus = store.corpus()
+        assert model.manifest["data"]["fingerprint"] == models.fingerprint(corpus)
+        assert model.manifest["data"]["links"] == len(corpus.links)
+        assert set(model.manifest["report"]["systems"]) == {
+            "recommender",
+            "tfidf",
+            "tfidf-decay",
+            "trigram-decay",
+        }
+        assert store.generation().model == model.id
+        assert [record.id for record in store.models()] == [model.id]
+
+    def test_training_twice_gives_the_same_trees(self, newsroom: tuple[Store, Path], tmp_path: Path) -> None:
+        store, folder = newsroom
+        again = train(store, tmp_path / "models", activate=False)
+        first = models.load(folder / "models", models.active(folder / "models"))
+        assert again.model.manifest["files"] == first.manifest["files"]
+        assert again.model.manifest["ranker"] == first.manifest["ranker"]
+        assert models.active(tmp_path / "models") is None
+
+    def test_engines_give_the_same_bytes(self, newsroom: tuple[Store, Path]) -> None:
+        store, folder = newsroom
+        answers = []
+        for engine in (local, processes):
+            recompute(store, folder / "models", engine=engine)
+            with store.exported() as (_, lists):
+                answers.append(dict(lists))
+        assert answers[0] == answers[1]
+
+    def test_untrained_says_so(self, empty: Store, tmp_path: Path) -> None:
+        write(tmp_path, "one", "Harbour bridge closes for repairs", day=1)
+        write(tmp_path, "two", "Harbour bridge to stay closed", day=2)
+        write(tmp_path, "three", "Pie contest won by a baker", day=2)
+        import_paths(empty, [tmp_path])
+        with pytest.raises(NothingToLearn, match="stories"):
+            train(empty, tmp_path / "models")
+        done = recompute(empty, tmp_path / "models")
+        assert done.model == "untrained"
+        nearest = int(listed(empty, "https://news.example/one")["article"][0])
+        assert json.loads(empty.cards([nearest])[nearest].card)["title"] == "Harbour bridge to stay closed"
+
+    @pytest.mark.parametrize("stories", [0, 1])
+    def test_next_to_nothing_is_no_error(self, empty: Store, tmp_path: Path, stories: int) -> None:
+        for number in range(stories):
+            write(tmp_path, f"story-{number}", "The only one")
+        import_paths(empty, [tmp_path])
+        assert recompute(empty, tmp_path / "models").stories == stories
+
+    def test_stories_that_are_all_the_same(self, empty: Store, tmp_path: Path) -> None:
+        for number in range(70):
+            write(tmp_path, f"story-{number}", "Word for word the same")
+        import_paths(empty, [tmp_path])
+        recompute(empty, tmp_path / "models", k=10)
+        neighbours = listed(empty, "https://news.example/story-3")
+        assert len(neighbours) == 10
+        assert empty.find(canonical("https://news.example/story-3")).id not in neighbours["article"]
+
+    def test_a_removed_story_is_nobodys_neighbour(self, tmp_path: Path) -> None:
+        folder = tmp_path / "seeds"
+        shutil.copytree(SEEDS, folder)
+        with Store.open(f"sqlite:///{tmp_path}/news.sqlite") as store:
+            import_paths(store, [folder])
+            gone = store.find(canonical(SEED)).id
+            file = folder / "000_b001c2bd3364b9d0.txt"
+            file.write_text(
+                file.read_text().replace("published: false", "published: false\nremoved: true", 1)
+            )
+            import_paths(store, [folder])
+            recompute(store, tmp_path / "models")
+            with store.exported() as (urls, lists):
+                assert gone not in urls
+                for _, packed in lists:
+                    assert gone not in np.frombuffer(packed, NEIGHBOUR_DTYPE)["article"]
+
+
+class TestEvaluate:
+    def test_is_ahead_of_the_baselines_on_the_sample(self, newsroom: tuple[Store, Path]) -> None:
+        result = evaluate(newsroom[0].corpus())
+        assert result.learned
+        for name, system in result.systems.items():
+            assert 0 <= system["ndcg"] <= 1
+            if name != "recommender":
+                assert system["ahead"]["interval"][0] > 0
+
+    def test_a_system_there_is_not(self, newsroom: tuple[Store, Path]) -> None:
+        with pytest.raises(UsageError, match="word2vec"):
+            evaluate(newsroom[0].corpus(), systems=["word2vec"])
+
+    def test_too_few_links_before_the_cut_is_told(self, newsroom: tuple[Store, Path]) -> None:
+        corpus = newsroom[0].corpus()
+        first = np.nanmin(corpus.published[np.unique(corpus.links)])
+        from datetime import UTC, datetime, timedelta
+
+        cut = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(first) + 1)
+        assert not evaluate(corpus, cut, systems=[]).learned
+
+
+class TestExport:
+    def test_writes_every_story_as_ranked(self, newsroom: tuple[Store, Path], tmp_path: Path) -> None:
+        store, _ = newsroom
+        target = tmp_path / "related.jsonl"
+        assert export(store, target, k=5) == len(store.corpus())
+        lines = {line["url"]: line["related"] for line in map(json.loads, target.read_text().splitlines())}
+        assert lines.keys() == set(store.corpus().urls)
+        assert [one["source"] for one in lines[SEED]] == ["curated"] * 4 + ["model"]
+        assert all(set(one) == {"url", "score", "source"} for one in lines[SEED])
+        assert list(tmp_path.iterdir()) == [target]
+
+    def test_a_folder_that_is_not_there(self, newsroom: tuple[Store, Path], tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="cannot be written"):
+            export(newsroom[0], tmp_path / "none" / "x.jsonl")
