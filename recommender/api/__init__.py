@@ -1,0 +1,15 @@
+"""The service over HTTP: ``GET /related`` and what stands around it.
+
+::
+
+    request ──application──► routes ──► recommender.service ──► caching ──► answer
+                                │ any error
+                                └──────► problems ──► application/problem+json
+
+A server of several processes is given ``recommender.api:app_factory``, which
+reads the settings from the environment (``Settings.environment`` writes them).
+"""
+
+from recommender.api.application import app_factory, create_app
+
+__all__ = ["app_factory", "create_app"]

@@ -1,0 +1,43 @@
+"""The service behind the routes: opened when the server starts, or as soon as its store can be."""
+
+from __future__ import annotations
+
+import threading
+
+from recommender.errors import StoreUnavailable
+from recommender.service import Service
+
+
+class Opening:
+    """Opens a service once, and again on the next request if its store could not be opened.
+
+    So a server may start before its database, or before the first import, and
+    is ready by itself later.
+    """
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+        self._attempt = threading.Lock()
+        self._service: Service | None = None
+
+    def __call__(self) -> Service:
+        """Return the service; raises as ``Service.open`` while its store cannot be opened."""
+        service = self._service
+        return self._open() if service is None else service
+
+    def close(self) -> None:
+        """Close the service if it is open."""
+        if self._service is not None:
+            self._service.close()
+        self._service = None
+
+    def _open(self) -> Service:
+        # The many who ask must not queue behind an attempt to reach a database that is away.
+        if not self._attempt.acquire(blocking=False):
+            raise StoreUnavailable("another request is opening the store")
+        try:
+            if self._service is None:
+                self._service = Service.open(self._store)
+            return self._service
+        finally:
+            self._attempt.release()

@@ -1,0 +1,120 @@
+"""Every error as ``application/problem+json`` (RFC 9457), in one shape.
+
+``type`` is ``urn:recommender:error:`` and a stable name: that of the error in
+``recommender.errors`` where one was raised.  ``errors`` says of each part that
+is wrong which it is and why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recommender.errors import InvalidURL, StoreError, UnknownStory
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+RETRY_AFTER: Final = 5
+"""Seconds after which a store that did not answer is worth another try."""
+
+_ECHOED: Final = 80
+"""Characters of a reader's input that are repeated at most."""
+
+_REPORTED: Final = 20
+"""Parts of a request that are told to be wrong at most: a hostile one may have thousands."""
+
+_log = logging.getLogger(__name__)
+
+
+def problem(
+    status: int,
+    name: str,
+    detail: str,
+    *,
+    title: str | None = None,
+    errors: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Make the answer of an error.
+
+    ``name`` ends its ``type``; ``title`` is for people and the same whenever
+    ``name`` is, made of it if not given; ``errors`` are reasons by the name of
+    what is wrong.
+    """
+    document: dict[str, Any] = {
+        "type": f"urn:recommender:error:{name}",
+        "title": title or name.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+    }
+    if errors is not None:
+        document["errors"] = [{"name": name, "reason": reason} for name, reason in errors.items()]
+    # Not kept by anyone: the story asked for may be published in the next second.
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+
+
+def unavailable(error: StoreError) -> None:
+    """Log why the store does not answer: readers are not told where it is."""
+    _log.warning("%s: %s", error.name, error)
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app`` answer every error as a problem."""
+    app.exception_handler(UnknownStory)(_unknown_story)
+    app.exception_handler(InvalidURL)(_invalid_url)
+    app.exception_handler(StoreError)(_store_error)
+    app.exception_handler(RequestValidationError)(_invalid_request)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(Exception)(_unexpected)
+
+
+async def _unknown_story(_: Request, error: UnknownStory) -> Response:
+    return problem(404, error.name, str(error))
+
+
+async def _invalid_url(_: Request, error: InvalidURL) -> Response:
+    return problem(422, error.name, str(error), title="Invalid URL", errors={"url": str(error)})
+
+
+async def _store_error(_: Request, error: StoreError) -> Response:
+    unavailable(error)
+    headers = {"Retry-After": str(RETRY_AFTER)}
+    return problem(503, error.name, "The store does not answer now; try again soon.", headers=headers)
+
+
+async def _invalid_request(_: Request, error: RequestValidationError) -> Response:
+    wrong = islice(error.errors(), _REPORTED)
+    errors = {_part(each["loc"]): each["msg"].removeprefix("Value error, ") for each in wrong}
+    detail = f"What was asked is not understood: {', '.join(errors)}."
+    return problem(422, "invalid-request", detail, errors=errors)
+
+
+async def _http_error(_: Request, error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", ""):
+        headers["Allow"] += ", HEAD"  # the application answers it wherever it answers GET
+    name = status.phrase.lower().replace(" ", "-")
+    return problem(status, name, f"{status.description or status.phrase}.", headers=headers)
+
+
+async def _unexpected(_: Request, _error: Exception) -> Response:
+    # The server logs the exception; its text is no reader's business.
+    return problem(500, "internal-error", "Something went wrong here; it was not the request's fault.")
+
+
+def _part(location: tuple[int | str, ...]) -> str:
+    """Name the parameter that ``("query", "limit")`` or ``("query", "provider", 0)`` is about."""
+    name = str(location[1] if len(location) > 1 else location[0])
+    return name if len(name) <= _ECHOED else f"{name[: _ECHOED - 1]}…"

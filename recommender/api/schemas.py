@@ -1,0 +1,196 @@
+"""The answers as OpenAPI describes them.
+
+Nothing passes through these models: an answer is made of what the store has,
+and the tests hold the two against each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from recommender.api.problems import MEDIA_TYPE
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Image(_Document):
+    """A picture of a story; sizes in pixels."""
+
+    url: str
+    width: int | None
+    height: int | None
+    is_cached: bool | None
+    title: str | None
+
+
+class Provider(_Document):
+    """The outlet that published a story."""
+
+    name: str
+    domain: str
+
+
+class Card(_Document):
+    """What is shown of a story; what it does not have is null or empty."""
+
+    title: str
+    excerpt: str
+    published_date_time: datetime | None
+    web_url: str
+    amp_web_url: str | None
+    cdn_amp_web_url: str | None
+    type: str
+    provider: Provider
+    topics: list[str]
+    quality: float | None
+    images: list[Image]
+
+
+class Item(Card):
+    """A related story."""
+
+    rank: int = Field(description="Place in the list, from 1.")
+    score: float = Field(description="How related the model finds it, 0 to 1.")
+    source: Literal["curated", "model"] = Field(
+        description="Whether an editor linked it or the model found it."
+    )
+    alternates: list[Card] = Field(description="Other versions of the same story.")
+
+
+class Related(_Document):
+    """The related stories of a story, best first; AMP's list component reads ``items`` as it is."""
+
+    url: str = Field(description="The story's own URL, whichever of its forms was asked for.")
+    model: str | None = Field(description="The model that ranked, null before the first recompute.")
+    generation: int | None = Field(description="The recompute answered from, null before the first.")
+    items: list[Item]
+
+
+class Story(Card):
+    """A story of the store."""
+
+    url: str = Field(description="The story's own URL, whichever of its forms was asked for.")
+    generation: int | None = Field(description="The active recompute, null before the first.")
+
+
+class Fault(_Document):
+    """One part that is wrong, and why."""
+
+    name: str
+    reason: str
+
+
+class Problem(_Document):
+    """Any error (RFC 9457)."""
+
+    type: str = Field(description="urn:recommender:error: and a stable name.")
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = Field(default=[], description="Left out where nothing can be told apart.")
+
+
+class Health(_Document):
+    """The service, or one of its processes, is well."""
+
+    status: Literal["live", "ready"]
+
+
+EXAMPLE_URL: Final = "https://harbour-herald.example/2026/09/old-bridge-reopens"
+
+_RELATED_CARD: Final = {
+    "title": "Why the old bridge was closed for two years",
+    "excerpt": "Divers found the cracks in the third pier by accident.",
+    "publishedDateTime": "2026-08-30T07:15:00Z",
+    "webUrl": "https://tidewater-post.example/bridge/why-it-was-closed",
+    "ampWebUrl": "https://amp.tidewater-post.example/bridge/why-it-was-closed",
+    "cdnAmpWebUrl": "https://amp-cache.example/c/s/amp.tidewater-post.example/bridge/why-it-was-closed",
+    "type": "article",
+    "provider": {"name": "Tidewater Post", "domain": "tidewater-post.example"},
+    "topics": ["Transport"],
+    "quality": 81,
+    "images": [
+        {
+            "url": "https://tidewater-post.example/pictures/pier.jpg",
+            "width": 1200,
+            "height": 630,
+            "isCached": False,
+            "title": "The third pier at low tide",
+        }
+    ],
+}
+_STORY_CARD: Final = _RELATED_CARD | {
+    "title": "Old bridge reopens to a crowd and a brass band",
+    "excerpt": "The first bus crossed at noon, an hour late.",
+    "publishedDateTime": "2026-09-02T12:40:00Z",
+    "webUrl": EXAMPLE_URL,
+    "ampWebUrl": f"{EXAMPLE_URL}/amp",
+    "cdnAmpWebUrl": f"https://amp-cache.example/c/s/{EXAMPLE_URL.removeprefix('https://')}/amp",
+    "provider": {"name": "Harbour Herald", "domain": "harbour-herald.example"},
+}
+_RELATED: Final = {
+    "url": EXAMPLE_URL,
+    "model": "20260903-1",
+    "generation": 7,
+    "items": [{"rank": 1, "score": 0.93, "source": "curated", **_RELATED_CARD, "alternates": []}],
+}
+_PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
+    404: (
+        "No story has this URL.",
+        {
+            "type": "urn:recommender:error:unknown-story",
+            "title": "Unknown story",
+            "detail": f"no story in the store answers to '{EXAMPLE_URL}'",
+        },
+    ),
+    422: (
+        "A parameter is missing, unknown or has a value it cannot have.",
+        {
+            "type": "urn:recommender:error:invalid-request",
+            "title": "Invalid request",
+            "detail": "What was asked is not understood: limit.",
+            "errors": [{"name": "limit", "reason": "Input should be less than or equal to 50"}],
+        },
+    ),
+    503: (
+        "Not now: the store does not answer, or there is nothing to answer from yet.",
+        {
+            "type": "urn:recommender:error:store-unavailable",
+            "title": "Store unavailable",
+            "detail": "The store does not answer now; try again soon.",
+        },
+    ),
+}
+
+
+def responses(
+    *statuses: int, model: type[BaseModel], example: dict[str, Any]
+) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's responses: 200 with a model and an example of it, and problems by status."""
+    described: dict[int | str, dict[str, Any]] = {
+        200: {"model": model, "content": {"application/json": {"example": example}}}
+    }
+    for status in statuses:
+        description, fields = _PROBLEMS[status]
+        described[status] = {
+            "model": Problem,
+            "description": description,
+            "content": {MEDIA_TYPE: {"example": {**fields, "status": status}}},
+        }
+    return described
+
+
+RELATED_RESPONSES: Final = responses(404, 422, 503, model=Related, example=_RELATED)
+STORY_RESPONSES: Final = responses(
+    404, 422, 503, model=Story, example={"url": EXAMPLE_URL, "generation": 7, **_STORY_CARD}
+)
+
+
+LIVE_RESPONSES: Final = responses(model=Health, example={"status": "live"})
+READY_RESPONSES: Final = responses(503, model=Health, example={"status": "ready"})

@@ -1,0 +1,11 @@
+"""What a reader asks for: the related stories of a story, chosen by options.
+
+The command line and HTTP call this; it knows neither.  An answer is two
+indexed reads of the store, the story with its packed neighbours and the cards
+of those that are shown, and no model.
+"""
+
+from recommender.service.options import Options
+from recommender.service.service import Answer, Service, Story
+
+__all__ = ["Answer", "Options", "Service", "Story"]

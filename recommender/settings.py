@@ -1,0 +1,153 @@
+"""The settings: one table of names, defaults and help, and where their values may come from.
+
+A later source wins over an earlier one::
+
+    defaults  <  recommender.toml  <  environment (RECOMMENDER_*)  <  flags
+
+The file has the settings' names as top-level keys; a relative path in any of
+them is relative to the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from recommender.errors import SettingsError
+
+PREFIX: Final = "RECOMMENDER_"
+"""What the name of an environment variable of ours begins with."""
+
+CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
+"""The environment variable that names the settings file; no setting itself."""
+
+DEFAULT_CONFIG: Final = Path("recommender.toml")
+"""The settings file that is read, if it is there, when none is named."""
+
+
+class Settings(BaseSettings):
+    """The table; ``load`` fills it from all sources and explains what is wrong with them.
+
+    ``Settings.model_fields[name].description`` is the help text of a setting.
+    A field with ``repr=False`` may hold a secret: no message shows its value.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    store: str = Field(
+        default="sqlite:///recommender.sqlite",
+        min_length=1,
+        repr=False,
+        description="Database of the stories: sqlite:///path or postgresql+psycopg://user@host/name.",
+    )
+    models: Path = Field(default=Path("models"), description="Folder of the trained models.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address the service listens on.")
+    port: int = Field(
+        default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."
+    )
+    workers: int = Field(default=1, ge=1, le=256, description="Processes that answer requests.")
+    engine: Literal["local", "processes"] = Field(
+        default="processes", description="What runs a recompute: this process, or one process a core."
+    )
+    neighbours: int = Field(
+        default=50, ge=10, le=200, description="Related stories kept of each story; filters choose from them."
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Write all settings as environment variables, from which a worker process can ``load`` the same."""
+        return {_variable(name): str(value) for name, value in self}
+
+
+def load(config: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings from all sources.
+
+    Args:
+        config: the settings file; without it ``RECOMMENDER_CONFIG`` names it,
+            and without that ``./recommender.toml`` is read if there is one.
+        overrides: flags, by setting; ``None`` means that the flag was not given.
+
+    Raises:
+        SettingsError: a source names a setting that does not exist, or gives
+            one a value it cannot have, or the file named cannot be read.
+    """
+    path = _config_path(config)
+    flags = {name: value for name, value in overrides.items() if value is not None}
+    variables = _environment()
+    layers: dict[str, Mapping[str, Any]] = {
+        str(path): _file(path),
+        "the environment": variables,
+        "a flag": flags,
+    }
+    sources = {name: where for where, values in layers.items() for name in values}
+    merged = {name: value for values in layers.values() for name, value in values.items()}
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+    # Raised outside the handler: the chained pydantic error would show a password in a traceback.
+    raise SettingsError("; ".join(_explain(problem, sources) for problem in problems))
+
+
+def _config_path(config: Path | None) -> Path | None:
+    named = config or os.environ.get(CONFIG_VARIABLE)
+    if not named:
+        return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+    path = Path(named).expanduser()
+    if not path.is_file():
+        raise SettingsError(f"there is no settings file {str(path)!r}")
+    return path
+
+
+def _file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return TomlConfigSettingsSource(Settings, toml_file=path)()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _environment() -> dict[str, Any]:
+    known = [*map(_variable, Settings.model_fields), CONFIG_VARIABLE]
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise SettingsError(f"no setting {variable!r} (from the environment){_nearest(variable, known)}")
+    return EnvSettingsSource(Settings)()
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _explain(problem: ErrorDetails, sources: Mapping[str, str]) -> str:
+    name = str(problem["loc"][0])
+    where = sources[name]
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"no setting {_shorten(name)} (from {where}){_nearest(name, Settings.model_fields)}"
+    if where == "the environment":
+        where = f"{where}, {_variable(name)}"
+    got = _shorten(problem["input"]) if field.repr else "a value not shown, for it may hold a secret"
+    message = problem["msg"]
+    return f"setting {name!r} (from {where}): {message[0].lower()}{message[1:]}, got {got}"
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}"

@@ -1,0 +1,496 @@
+"""The service over HTTP: answers, errors in one shape, caching, and a description that is true."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from stories import document, key, save, story
+
+from recommender.api import app_factory, create_app, schemas
+from recommender.api.caching import max_age
+from recommender.api.opening import Opening
+from recommender.articles import Article
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.errors import SettingsError, StoreLocked, StoreUnavailable
+from recommender.service import Options, Service
+from recommender.settings import Settings
+from recommender.store import Store
+
+EXAMPLE = replace(story("example"), key=schemas.EXAMPLE_URL, url=schemas.EXAMPLE_URL)
+HOSTILE = '</script><script>alert(1)</script>"\\ \u2028\x00\x1b[31m{{7*7}}'
+ASKED = {"url": key("asked")}
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.sqlite"
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[TestClient]:
+    """A client of a service that has a few stories and one recompute."""
+    with Store.open(address) as store:
+        fill(store, story("asked"), story("a", title=HOSTILE), story("b"), EXAMPLE)
+        with TestClient(create_app(Settings(store=address)), raise_server_exceptions=False) as client:
+            yield client
+
+
+def fill(store: Store, *articles: Article) -> None:
+    """Save stories, and publish the others as neighbours of each; the first of them is curated."""
+    save(store, *map(document, articles))
+    found = [store.find(article.key) for article in articles]
+    ids = [each.id for each in found if each is not None]
+
+    def packed(article: int) -> bytes:
+        others = [other for other in ids if other != article]
+        return np.array(
+            [(other, 0.9 - n / 10, int(n == 0)) for n, other in enumerate(others)], dtype=NEIGHBOUR_DTYPE
+        ).tobytes()
+
+    store.publish("m1", [(article, packed(article)) for article in ids])
+
+
+def is_problem(response: Any, status: int, name: str) -> dict[str, Any]:
+    """Assert that a response is an error in the one shape, and return its document."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    document: dict[str, Any] = response.json()
+    schemas.Problem.model_validate(document)
+    assert document["status"] == status
+    assert document["type"] == f"urn:recommender:error:{name}"
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+# Answers
+
+
+def test_related_is_what_the_service_answers(client: TestClient, address: str) -> None:
+    response = client.get("/related", params={"url": "http://news.example/asked/?utm_source=x#f", "limit": 2})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    service = Service.open(address)
+    assert response.content == service.related(key("asked"), Options(limit=2)).json()
+    service.close()
+    answer = response.json()
+    assert [(item["source"], item["title"]) for item in answer["items"]] == [
+        ("curated", HOSTILE),
+        ("model", "Title of b"),
+    ]
+
+
+def test_every_option_is_a_parameter(client: TestClient) -> None:
+    def shown(**parameters: Any) -> list[str]:
+        response = client.get("/related", params={**ASKED, **parameters})
+        assert response.status_code == 200, response.text
+        return [item["webUrl"].rsplit("/", 1)[-1] for item in response.json()["items"]]
+
+    everything = shown()
+    assert len(everything) == 3
+    values: dict[str, tuple[Any, list[str]]] = {
+        "limit": (1, everything[:1]),
+        "since": ("2021-01-01", []),
+        "until": ("2019-01-01T00:00:00Z", []),
+        "provider": (["nobody", "NEWS.example"], everything),
+        "exclude_provider": (["news"], []),
+        "topic": (["x"], []),
+        "type": (["video"], []),
+        "exclude": ([key("a"), key("b")], everything[2:]),
+        "direction": ("background", []),
+        "curated": ("off", everything),
+        "min_score": (0.85, everything[:1]),
+    }
+    assert set(values) == set(Options.model_fields)
+    for name, (value, expected) in values.items():
+        assert shown(**{name: value}) == expected, name
+
+
+def test_one_story(client: TestClient) -> None:
+    answer = client.get("/articles", params={"url": "http://news.example/a"}).json()
+    assert (answer["url"], answer["title"]) == ("https://www.news.example/a", HOSTILE)
+    assert answer["generation"] == 1
+
+
+def test_head_is_get_without_the_body(client: TestClient) -> None:
+    for path in (
+        f"/related?url={key('asked')}",
+        "/health/ready",
+        "/docs",
+        "/openapi.json",
+        "/nowhere",
+        "/related",
+    ):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.headers, head.content) == (got.status_code, got.headers, b""), path
+
+
+def test_head_sends_no_body(client: TestClient) -> None:
+    # Clients and servers drop the body of a HEAD by themselves, so this looks underneath them.
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = {"path": "/health/live", "raw_path": b"/health/live", "query_string": b"", "headers": []}
+    scope = {"type": "http", "http_version": "1.1", "scheme": "http", "method": "HEAD", **path}
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 200
+    assert [message["body"] for message in sent[1:]] == [b""]
+
+
+def test_the_start_leads_to_the_reference(client: TestClient) -> None:
+    response = client.get("/", follow_redirects=False)
+    assert response.status_code == 307
+    assert client.get("/").url.path == "/docs"
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wrong"),
+    [
+        ({}, "url"),
+        ({"url": ""}, "url"),
+        ({"url": f"https://news.example/{'x' * 2_048}"}, "url"),
+        (ASKED | {"limit": "0"}, "limit"),
+        (ASKED | {"limit": "-1"}, "limit"),
+        (ASKED | {"limit": "51"}, "limit"),
+        (ASKED | {"limit": "1000000000"}, "limit"),
+        (ASKED | {"limit": "9" * 5_000}, "limit"),
+        (ASKED | {"limit": "x"}, "limit"),
+        (ASKED | {"since": "2020"}, "since"),
+        (ASKED | {"since": "2020-06-15T18:03:00"}, "since"),
+        (ASKED | {"until": "0000-00-00"}, "until"),
+        (ASKED | {"since": "2020-02-02", "until": "2020-02-01"}, "query"),
+        (ASKED | {"provider": ""}, "provider"),
+        (ASKED | {"topic": ["x"] * 51}, "topic"),
+        (ASKED | {"exclude": "javascript:alert(1)"}, "exclude"),
+        (ASKED | {"exclude": [key("a")] * 51}, "exclude"),
+        (ASKED | {"direction": "sideways"}, "direction"),
+        (ASKED | {"curated": "FIRST"}, "curated"),
+        (ASKED | {"min_score": "nan"}, "min_score"),
+        (ASKED | {"min_score": "1.1"}, "min_score"),
+        (ASKED | {"diversity": "0.5"}, "diversity"),
+        (ASKED | {"x" * 5_000: "1"}, "x" * 79 + "…"),
+    ],
+)
+def test_parameters_that_cannot_be(client: TestClient, parameters: dict[str, Any], wrong: str) -> None:
+    response = client.get("/related", params=parameters)
+    document = is_problem(response, 422, "invalid-request")
+    assert [error["name"] for error in document["errors"]] == [wrong]
+    assert len(response.content) < 600  # input is not echoed at length
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "not a url", "https://user@news.example/a", "https://news.exa\u200bmple/a"]
+)
+@pytest.mark.parametrize("path", ["/related", "/articles"])
+def test_an_address_no_story_can_have(client: TestClient, path: str, url: str) -> None:
+    document = is_problem(client.get(path, params={"url": url}), 422, "invalid-url")
+    assert document["errors"][0]["name"] == "url"
+
+
+def test_thousands_of_wrong_parameters_are_not_listed(client: TestClient) -> None:
+    response = client.get("/related", params={f"p{n}": "" for n in range(5_000)})
+    assert len(is_problem(response, 422, "invalid-request")["errors"]) == 20
+
+
+@pytest.mark.parametrize("path", ["/related", "/articles"])
+def test_an_unknown_story(client: TestClient, path: str) -> None:
+    url = key("x" * 1_900)
+    response = client.get(path, params={"url": url})
+    assert len(is_problem(response, 404, "unknown-story")["detail"]) < 160
+
+
+def test_unknown_paths_and_methods(client: TestClient) -> None:
+    for path in ("/nowhere", "/related/", "/%2e%2e/%2e%2e/etc/passwd", "/docs/x"):
+        is_problem(client.get(path, follow_redirects=False), 404, "not-found")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
+        response = client.request(method, "/related", params=ASKED)
+        is_problem(response, 405, "method-not-allowed")
+        assert response.headers["allow"] == "GET, HEAD"
+
+
+def test_an_unexpected_error_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(Service, "related", fail)
+    response = client.get("/related", params=ASKED)
+    is_problem(response, 500, "internal-error")
+    assert "secret" not in response.text
+
+
+def test_a_locked_store(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreLocked("process 7 on db.internal writes")
+
+    monkeypatch.setattr(Service, "related", fail)
+    response = client.get("/related", params=ASKED)
+    is_problem(response, 503, "store-locked")
+    assert int(response.headers["retry-after"]) > 0
+    assert "db.internal" not in response.text
+
+
+# Health
+
+
+def test_ready_says_what_is_missing_and_comes_by_itself(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing() -> list[str]:
+        response = reader.get("/health/ready")
+        assert int(response.headers["retry-after"]) > 0
+        return [error["name"] for error in is_problem(response, 503, "not-ready")["errors"]]
+
+    with (
+        caplog.at_level(logging.WARNING, "recommender.api"),
+        TestClient(create_app(Settings(store=address)), raise_server_exceptions=False) as reader,
+    ):
+        assert missing() == ["store"]
+        response = reader.get("/related", params=ASKED)
+        is_problem(response, 503, "store-unavailable")
+        assert int(response.headers["retry-after"]) > 0
+        assert address not in response.text
+        assert address in caplog.text  # who runs the service is told which store
+        assert not Path(address.removeprefix("sqlite:///")).exists()
+        with Store.open(address) as store:
+            assert missing() == ["stories", "generation"]
+            save(store, document(story("a")))
+            assert missing() == ["generation"]
+            fill(store, story("asked"), story("a"))
+        assert reader.get("/health/ready").json() == {"status": "ready"}
+        assert reader.get("/related", params=ASKED).status_code == 200
+
+
+def test_nobody_queues_for_a_store_that_is_being_opened(address: str) -> None:
+    opening = Opening(address)
+    with opening._attempt, pytest.raises(StoreUnavailable, match="opening"):
+        opening()
+    with pytest.raises(StoreUnavailable, match="no such file"):
+        opening()
+    Store.open(address).close()
+    assert opening() is opening()
+    opening.close()
+
+
+def test_live_needs_no_store(address: str) -> None:
+    with TestClient(create_app(Settings(store=address))) as client:
+        response = client.get("/health/live")
+    assert (response.status_code, response.json()) == (200, {"status": "live"})
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_store_that_cannot_be_ends_the_start() -> None:
+    with pytest.raises(SettingsError), TestClient(create_app(Settings(store="oracle://x"))):
+        pass
+
+
+def test_a_worker_reads_its_settings_from_the_environment(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable, value in Settings(store=address).environment().items():
+        monkeypatch.setenv(variable, value)
+    with TestClient(app_factory()) as worker:
+        assert worker.get("/related", params=ASKED).content == client.get("/related", params=ASKED).content
+
+
+# Caching
+
+
+@pytest.mark.parametrize(
+    ("condition", "fresh"),
+    [
+        ("{etag}", True),
+        ("W/{etag}", True),
+        ('"other", W/"more" ,{etag}', True),
+        ("*", True),
+        ('"other"', False),
+        ("W/*", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/related", "/articles"])
+def test_what_the_reader_has_is_not_sent_again(
+    client: TestClient, path: str, condition: str, fresh: bool
+) -> None:
+    full = client.get(path, params=ASKED)
+    assert re.fullmatch(r'"[0-9a-f]{32}"', full.headers["etag"])
+    headers = {"If-None-Match": condition.format(etag=full.headers["etag"])}
+    response = client.get(path, params=ASKED, headers=headers)
+    if not fresh:
+        assert (response.status_code, response.content) == (200, full.content)
+        return
+    assert (response.status_code, response.content) == (304, b"")
+    for name in ("etag", "cache-control", "x-content-type-options"):
+        assert response.headers[name] == full.headers[name]
+    assert "content-type" not in response.headers
+
+
+def test_the_tag_is_of_the_body(client: TestClient, address: str) -> None:
+    def ask(**parameters: Any) -> Any:
+        return client.get("/related", params={**ASKED, **parameters})
+
+    first = ask()
+    assert ask(limit=10).headers["etag"] == first.headers["etag"]
+    assert ask(limit=1).headers["etag"] != first.headers["etag"]
+    with Store.open(address) as store:
+        store.publish("m2", [])
+    after = client.get("/related", params=ASKED, headers={"If-None-Match": first.headers["etag"]})
+    assert after.status_code == 200
+    assert after.json()["model"] == "m2"
+
+
+HOUR, DAY = 3_600, 86_400
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [
+        (-HOUR, 900),
+        (0, 900),
+        (6 * HOUR - 1, 900),
+        (6 * HOUR, HOUR),
+        (3 * DAY - 1, HOUR),
+        (3 * DAY, 12 * HOUR),
+        (15 * DAY - 1, 12 * HOUR),
+        (15 * DAY, 7 * DAY),
+        (10**9, 7 * DAY),
+        (None, HOUR),
+    ],
+)
+def test_an_answer_keeps_longer_the_older_the_story(age: float | None, seconds: int) -> None:
+    assert max_age(age) == seconds
+
+
+def test_the_age_is_that_of_the_story_asked_for(address: str) -> None:
+    now = datetime.now(UTC)
+    ages = {
+        "new": timedelta(hours=1),
+        "day": timedelta(days=1),
+        "week": timedelta(days=7),
+        "old": timedelta(days=99),
+    }
+    with Store.open(address) as store, TestClient(create_app(Settings(store=address))) as client:
+        fill(
+            store,
+            story("none", day=None),
+            *(story(name, published_at=now - age) for name, age in ages.items()),
+        )
+        for name, seconds in zip(("none", *ages), (3_600, 900, 3_600, 43_200, 604_800), strict=True):
+            for path in ("/related", "/articles"):
+                response = client.get(path, params={"url": key(name)})
+                assert response.headers["cache-control"] == f"public, max-age={seconds}"
+
+
+# The description
+
+
+@pytest.fixture
+def openapi(client: TestClient) -> dict[str, Any]:
+    description: dict[str, Any] = client.get("/openapi.json").json()
+    return description
+
+
+def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in openapi["paths"].items():
+        assert list(methods) == ["get"]
+        yield path, methods["get"]
+
+
+def test_every_path_answers_as_described_with_its_examples(
+    client: TestClient, openapi: dict[str, Any]
+) -> None:
+    paths = dict(operations(openapi))
+    assert set(paths) == {"/related", "/articles", "/health/live", "/health/ready"}
+    for path, operation in paths.items():
+        examples = {
+            parameter["name"]: parameter["schema"]["examples"][0]
+            for parameter in operation.get("parameters", ())
+            if "examples" in parameter["schema"]
+        }
+        response = client.get(path, params=examples)
+        assert response.status_code == 200, response.text
+        model(openapi, operation, "200").model_validate(response.json())
+
+
+def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> Any:
+    (content,) = operation["responses"][status]["content"].values()
+    name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
+    assert name in openapi["components"]["schemas"]
+    return getattr(schemas, name)
+
+
+def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, Any]) -> None:
+    statuses = {
+        "/related": {"200", "404", "422", "503"},
+        "/articles": {"200", "404", "422", "503"},
+        "/health/live": {"200"},
+        "/health/ready": {"200", "503"},
+    }
+    for path, operation in operations(openapi):
+        assert set(operation["responses"]) == statuses[path]
+        for status, response in operation["responses"].items():
+            media = "application/json" if status == "200" else "application/problem+json"
+            assert list(response["content"]) == [media]
+            model(openapi, operation, status).model_validate(response["content"][media]["example"])
+
+
+def test_the_description_names_the_parameters_and_holds_together(openapi: dict[str, Any]) -> None:
+    described = {path: operation.get("parameters", []) for path, operation in operations(openapi)}
+    assert [parameter["name"] for parameter in described["/related"]] == ["url", *Options.model_fields]
+    assert all(parameter["description"] for parameters in described.values() for parameter in parameters)
+    required = [parameter["name"] for parameter in described["/related"] if parameter["required"]]
+    assert required == ["url"]
+    text = str(openapi)
+    for reference in re.findall(r"#/components/schemas/(\w+)", text):
+        assert reference in openapi["components"]["schemas"]
+    # Nobody's real site is sent the visitors of an example.
+    assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
+    names = [operation["operationId"] for _, operation in operations(openapi)]
+    assert sorted(names) == ["articles", "live", "ready", "related"]
+
+
+def test_the_reference_page_loads_nothing_and_shows_everything(
+    client: TestClient, openapi: dict[str, Any]
+) -> None:
+    response = client.get("/docs")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    tags: list[tuple[str, dict[str, str | None]]] = []
+    words: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.append((tag, dict(attrs)))
+
+        def handle_data(self, data: str) -> None:
+            words.append(data)
+
+    Reader().feed(response.text)
+    assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "form"}
+    assert [attributes["href"] for tag, attributes in tags if tag == "a"] == ["openapi.json"]
+    text = " ".join(words)
+    for path, operation in operations(openapi):
+        parameters = [parameter["name"] for parameter in operation.get("parameters", ())]
+        for said in (f"GET {path}", operation["summary"], *parameters):
+            assert said in text
