@@ -1,0 +1,216 @@
+"""Commands that change what is served: import, train, recompute; and evaluate and export, which read it.
+
+A command imports what it runs when it runs: the numeric libraries take longer
+to load than a small import takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from recommender import engine
+from recommender.cli.context import REJECTED, current
+from recommender.errors import UsageError
+
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="How blocks are run: " + " or ".join(engine.ENGINES) + ".")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("import")(import_)
+    app.command()(train)
+    app.command()(recompute)
+    app.command()(evaluate)
+    app.command()(export)
+
+
+def import_(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files or folders of stories.")],
+    json: Json = False,
+) -> None:
+    """Import stories from files and folders.
+
+    Front matter (.md .markdown .txt), JSON and JSONL, RSS, Atom and JSON Feed, and HTML pages.
+    Importing again touches only what changed. A file that is no story is rejected by name, line
+    and reason, and the rest goes on; then the exit code is 3.
+
+    Example:  recommender import seeds/ more/stories.jsonl
+    """
+    from recommender.cli import show
+    from recommender.pipeline.importing import import_paths
+
+    here = current(context)
+    with here.open(create=True) as store:
+        report = import_paths(store, paths, here.progress)
+    if json:
+        here.out.print_json(data=asdict(report))
+    else:
+        saved = report.saved
+        rows = [
+            ("files", f"{report.files:,} ({report.unchanged:,} unchanged, not read again)"),
+            ("stories", f"{saved.new:,} new, {saved.changed:,} changed, {saved.unchanged:,} as they were"),
+            ("curated links", f"{saved.links_added:,} added, {saved.links_removed:,} removed"),
+            ("rejected", f"{len(report.rejections):,}"),
+        ]
+        here.out.print(show.facts(rows))
+        if not here.quiet:
+            show.warnings(report, here.err, every=here.verbose)
+        show.rejections(report, here.err)
+    if report.rejections:
+        raise typer.Exit(REJECTED)
+
+
+def train(
+    context: typer.Context,
+    activate: Annotated[
+        bool, typer.Option("--activate/--no-activate", help="Let the next recompute use the new model.")
+    ] = True,
+    engine_name: Engine = None,
+    json: Json = False,
+) -> None:
+    """Learn from the curated links what related means, and write models/<id>/.
+
+    The table shows how the same settings do with the newest fifth of the linked stories held back;
+    the model itself learns from all. What readers get does not change before the next recompute.
+
+    Example:  recommender train && recommender recompute
+    """
+    from recommender.cli import show
+    from recommender.pipeline.training import train as run_training
+
+    here = current(context)
+    run = engine.named(engine_name or here.settings.engine)
+    with here.open() as store:
+        trained = run_training(
+            store, here.settings.models, activate=activate, engine=run, progress=here.progress
+        )
+    if json:
+        here.out.print_json(data={"model": trained.model.id, "report": trained.report})
+        return
+    if "systems" in trained.report:
+        here.out.print(show.evaluation(trained.report))
+    else:
+        here.say(f"Not evaluated: {trained.report['reason']}")
+    here.out.print(f"model {trained.model.id}{' (active)' if activate else ''}", markup=False)
+
+
+def recompute(
+    context: typer.Context,
+    engine_name: Engine = None,
+    json: Json = False,
+) -> None:
+    """Rank every story's neighbours with the active model and publish them, all at once.
+
+    Example:  recommender recompute --engine processes
+    """
+    from recommender.pipeline.recomputing import recompute as run_recompute
+
+    here = current(context)
+    run = engine.named(engine_name or here.settings.engine)
+    with here.open() as store:
+        done = run_recompute(store, here.settings.models, here.settings.neighbours, run, here.progress)
+    if json:
+        here.out.print_json(data=asdict(done))
+        return
+    if done.model == "untrained":
+        here.say(
+            "No model is trained yet: ranked by similarity with time decay. `recommender train` learns one."
+        )
+    here.out.print(
+        f"generation {done.generation}: {done.neighbours:,} neighbours of {done.stories:,} stories, "
+        f"model {done.model}",
+        markup=False,
+    )
+
+
+def evaluate(
+    context: typer.Context,
+    protocol: Annotated[
+        str, typer.Option(help="cold: the day a story comes out, its links unknown.")
+    ] = "cold",
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            help="Hide links of stories after this date; by default the newest fifth.", metavar="DATE"
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="Length of the lists.")] = 10,
+    compare: Annotated[
+        str, typer.Option(help="Systems to compare with.")
+    ] = "tfidf,tfidf-decay,trigram-decay",
+    json: Annotated[
+        Path | None, typer.Option(help="Also write the report to this file.", metavar="FILE")
+    ] = None,
+    engine_name: Engine = None,
+) -> None:
+    """Measure the ranking against the editors' own links, next to baselines.
+
+    Links of stories published after the cut are hidden, a ranker is trained on the rest, and then
+    asked for them. nDCG comes with a 95 % bootstrap interval, each comparison with a paired one.
+
+    Example:  recommender evaluate --cut 2024-03-22 --json report.json
+    """
+    from recommender.articles import iso
+    from recommender.cli import show
+    from recommender.pipeline.evaluating import evaluate as run_evaluation
+
+    here = current(context)
+    if protocol != "cold":
+        raise UsageError(f"no protocol {protocol!r}; there is: cold")
+    run = engine.named(engine_name or here.settings.engine)
+    with here.open() as store:
+        corpus = store.corpus()
+    systems = [name for name in compare.split(",") if name]
+    report: dict[str, Any] = asdict(run_evaluation(corpus, _date(cut), k, systems, run, here.progress))
+    report["cut"] = iso(report["cut"])
+    if json is not None:
+        _write(json, orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    here.out.print(show.evaluation(report))
+
+
+def export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.", metavar="FILE")],
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=200, help="Related stories of each story, at most.")
+    ] = 50,
+) -> None:
+    """Write every served list as JSONL, a line a story, as ranked: nothing collapsed, nothing filled.
+
+    Example:  recommender export -o related.jsonl -k 20
+    """
+    from recommender.pipeline.exporting import export as run_export
+
+    here = current(context)
+    with here.open() as store:
+        written = run_export(store, output, k, here.progress)
+    here.say(f"{written:,} stories written to {output}")
+
+
+def _date(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--cut {text!r}: expected a date such as 2024-03-22 or 2024-03-22T18:00:00Z"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        path.write_bytes(body)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error

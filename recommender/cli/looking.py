@@ -1,0 +1,115 @@
+"""Commands that look: the related stories of one, and whether all is well."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from recommender import __version__
+from recommender.cli import show
+from recommender.cli.context import FAILED, Context, current, plain
+from recommender.corpus import Curated
+from recommender.errors import RecommenderError
+from recommender.service import Options, Service
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "sqlalchemy", "fastapi", "uvicorn")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(related)
+    app.command()(doctor)
+
+
+def related(
+    context: typer.Context,
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="The story's URL in any form: AMP, tracked, with or without www."),
+    ],
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="How many stories.")] = 10,
+    curated: Annotated[
+        Curated, typer.Option(help="Curated links: first, mixed among the others by score, or off.")
+    ] = "first",
+    json: Annotated[bool, typer.Option("--json", help="Print what GET /related answers.")] = False,
+) -> None:
+    """Show the stories most worth reading after this one.
+
+    Example:  recommender related https://www.example.com/2024/03/07/bridge-closed -k 5
+    """
+    here = current(context)
+    with here.open() as store:
+        service = Service(store)
+        answer = service.related(url, Options(limit=k, curated=curated))
+        if json:
+            typer.echo(answer.json().decode())
+            return
+        story = service.story(url)
+    here.out.print(Text(plain(story.card["title"]), "bold underline"))
+    provider = story.card["provider"]
+    published = show.age(story.card["publishedDateTime"], datetime.now(UTC))
+    here.out.print(
+        Text(plain(f"{provider['name'] or provider['domain']} · {published} · {story.url}\n"), "dim")
+    )
+    here.out.print(show.related(answer, datetime.now(UTC)))
+
+
+def doctor(context: typer.Context) -> None:
+    """Say in one screen what is installed, which store and model there are, and whether they are well."""
+    here = current(context)
+    installed = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    rows = [
+        ("recommender", f"{__version__} on Python {platform.python_version()}"),
+        ("packages", installed),
+        ("SQLite", sqlite3.sqlite_version),
+    ]
+    troubles: list[str] = []
+    _look_at_store(here, rows, troubles)
+    _look_at_model(here, rows, troubles)
+    here.out.print(show.facts(rows, troubles))
+    if troubles:
+        raise typer.Exit(FAILED)
+    here.out.print(Text("✓ all is well", "green"))
+
+
+def _look_at_store(here: Context, rows: list[tuple[str, str]], troubles: list[str]) -> None:
+    try:
+        with here.open() as store:
+            status = store.status()
+            rows.append(("store", store.name))
+    except RecommenderError as error:
+        troubles.append(str(error))
+        return
+    rows.append(("stories", f"{status.stories - status.removed:,}, newest {show.when(status.newest)}"))
+    rows.append(
+        ("curated links", f"{status.links:,}, of them {status.dead_links:,} to no story of the store")
+    )
+    if status.generation is None:
+        troubles.append("nothing is published yet: `recommender recompute`")
+    else:
+        made = status.generation
+        rows.append(
+            ("served", f"generation {made.id} of {show.when(made.created_at)}, {made.stories:,} stories")
+        )
+        rows.append(("ranked by", made.model))
+
+
+def _look_at_model(here: Context, rows: list[tuple[str, str]], troubles: list[str]) -> None:
+    from recommender import models
+
+    try:
+        active = models.active(here.settings.models)
+        if active is None:
+            rows.append(("active model", "none: recomputes rank by similarity with time decay"))
+            return
+        model = models.load(here.settings.models, active)
+    except RecommenderError as error:
+        troubles.append(f"{error.name}: {error}")
+        return
+    rows.append(("active model", f"{model.id}, learned from {model.manifest['data']['links']:,} links"))

@@ -1,0 +1,73 @@
+"""Commands about trained models.  They load them, and with them the numeric libraries, only when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from recommender.cli import show
+from recommender.cli.context import current
+from recommender.errors import ModelNotFound
+
+app = typer.Typer(help="List, show, verify and activate trained models.", no_args_is_help=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="ID", help="A model's id, as `models list` shows it.", show_default=False)
+]
+
+
+@app.command("list")
+def list_(context: typer.Context, json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List the models, oldest first; * marks the active one."""
+    from recommender import models
+
+    here = current(context)
+    active = models.active(here.settings.models)
+    found = models.listed(here.settings.models)
+    if json:
+        here.out.print_json(data=[{**manifest, "active": manifest["id"] == active} for manifest in found])
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("", "model", "stories", "links", "nDCG@10 (cold)"):
+        table.add_column(column)
+    for manifest in found:
+        data, systems = manifest["data"], manifest["report"].get("systems")
+        score = f"{systems['recommender']['ndcg']:.3f}" if systems else "–"
+        mark = "*" if manifest["id"] == active else ""
+        table.add_row(mark, manifest["id"], f"{data['stories']:,}", f"{data['links']:,}", score)
+    here.out.print(table)
+
+
+@app.command("show")
+def show_(context: typer.Context, name: Name) -> None:
+    """Print a model's manifest: what it is, what it learned from, how it evaluated."""
+    from recommender import models
+
+    here = current(context)
+    here.out.print_json(data=models.load(here.settings.models, name).manifest)
+
+
+@app.command()
+def verify(context: typer.Context, name: Annotated[str | None, typer.Argument(metavar="ID")] = None) -> None:
+    """Check every file of a model (the active one by default) against its checksum and its limits."""
+    from recommender import models
+
+    here = current(context)
+    chosen = name or models.active(here.settings.models)
+    if chosen is None:
+        raise ModelNotFound(f"no model is active in {here.settings.models}; `recommender train` makes one")
+    model = models.load(here.settings.models, chosen)
+    size = sum(file["bytes"] for file in model.manifest["files"].values())
+    here.out.print(show.facts([("model", model.id), ("files", f"{size:,} bytes, all as they were written")]))
+
+
+@app.command()
+def activate(context: typer.Context, name: Name) -> None:
+    """Let the next recompute use this model."""
+    from recommender import models
+
+    here = current(context)
+    models.activate(here.settings.models, name)
+    here.say(f"{name} is active; `recommender recompute` ranks with it")

@@ -1,0 +1,113 @@
+"""Commands that answer readers: serve, and demo, which makes something to serve first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from recommender import engine, settings
+from recommender.cli.context import Context, current
+from recommender.errors import UsageError
+from recommender.settings import Settings
+
+SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
+"""The first story of ``seeds/``: what a demo asks for."""
+
+PLACES = (Path("seeds"), Path(__file__).parents[2] / "seeds", Path(__file__).parents[1] / "seeds")
+"""Where the sample stories may be: here, beside the source, inside the installed package."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(serve)
+    app.command()(demo)
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help=Settings.model_fields["host"].description)] = None,
+    port: Annotated[int | None, typer.Option(help=Settings.model_fields["port"].description)] = None,
+    workers: Annotated[int | None, typer.Option(help=Settings.model_fields["workers"].description)] = None,
+) -> None:
+    """Answer GET /related over HTTP.
+
+    Example:  recommender serve --port 8000 --workers 2
+    """
+    here = current(context)
+    chosen = {"host": host, "port": port, "workers": workers}
+    run({**dict(here.settings), **{name: value for name, value in chosen.items() if value is not None}})
+
+
+def run(values: dict[str, Any]) -> None:
+    """Serve with these settings until interrupted."""
+    # A web server is not needed by the other commands, which start faster without.
+    import uvicorn
+
+    from recommender.api import app_factory  # noqa: F401  (fails here, not in every worker, if it cannot load)
+
+    final = settings.load(None, **values)
+    os.environ.update(final.environment())
+    uvicorn.run(
+        "recommender.api:app_factory",
+        factory=True,
+        host=final.host,
+        port=final.port,
+        workers=final.workers,
+        log_level="warning",
+    )
+
+
+def demo(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help=Settings.model_fields["port"].description)] = None,
+    seeds: Annotated[Path | None, typer.Option(help="Folder of the sample stories.", metavar="DIR")] = None,
+    serving: Annotated[bool, typer.Option("--serve/--no-serve", help="Answer until interrupted.")] = True,
+) -> None:
+    """Import the sample newsroom, train, recompute and serve it, on a store that is gone afterwards.
+
+    Example:  recommender demo --port 8123
+    """
+    here = current(context)
+    folder = seeds or next((place for place in PLACES if place.is_dir()), None)
+    if folder is None or not folder.is_dir():
+        raise UsageError(f"no sample stories in {folder or 'seeds/'}; name their folder with --seeds")
+    with tempfile.TemporaryDirectory(prefix="recommender-demo-") as made:
+        chosen = {
+            "store": f"sqlite:///{made}/demo.sqlite",
+            "models": Path(made) / "models",
+            "port": here.settings.port if port is None else port,
+        }
+        final = settings.load(None, **{**dict(here.settings), **chosen})
+        _prepare(Context(final, here.quiet, here.verbose), folder)
+        address = f"http://{final.host}:{final.port}"
+        # Not through the console, which would break the line that is to be copied.
+        typer.echo(f"\nThe page:    {address}/")
+        typer.echo(f"A question:  curl -s '{address}/related?{urlencode({'url': SEED})}'\n")
+        if serving:
+            here.say("Ctrl-C ends the demo.")
+            run(dict(final))
+
+
+def _prepare(here: Context, folder: Path) -> None:
+    """Run the commands a publisher runs, in their order."""
+    from recommender.cli import show
+    from recommender.pipeline.importing import import_paths
+    from recommender.pipeline.recomputing import recompute
+    from recommender.pipeline.training import train
+
+    with here.open(create=True) as store:
+        imported = import_paths(store, [folder], here.progress)
+        show.rejections(imported, here.err)
+        trained = train(store, here.settings.models, progress=here.progress)
+        done = recompute(store, here.settings.models, here.settings.neighbours, engine.local, here.progress)
+    if "systems" in trained.report:
+        here.out.print(show.evaluation(trained.report))
+    here.out.print(
+        f"\n{done.stories} stories imported, ranked by model {done.model}, generation {done.generation}",
+        markup=False,
+    )

@@ -1,0 +1,141 @@
+"""Results as tables a person likes to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from recommender.cli.context import plain
+from recommender.pipeline.importing import Imported
+from recommender.service import Answer
+
+METRICS = ("recall", "mrr", "p@1")
+"""Columns beside nDCG."""
+
+WIDTH = 60
+"""Characters shown of an address."""
+
+SHOWN = 20
+"""Warnings listed in full; of more, the count is told."""
+
+
+def related(answer: Answer, now: datetime) -> RenderableType:
+    """Lay out an answer of the service: a story's related ones, best first."""
+    if not answer.items:
+        return Text("Nothing is related to it yet. Run `recommender recompute` if the story is new.")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("", justify="right", style="dim")
+    table.add_column("score", justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("story", ratio=1, overflow="fold")
+    table.add_column("provider", style="cyan", no_wrap=True)
+    table.add_column("published", style="dim", no_wrap=True)
+    for item in answer.items:
+        badge = Text("curated", "green") if item["source"] == "curated" else Text(item["source"], "dim")
+        story = Text(plain(item["title"]), "bold")
+        story.append(f"\n{_shortened(item['webUrl'])}", Style(bold=False, dim=True, link=item["webUrl"]))
+        provider = item["provider"]
+        table.add_row(
+            str(item["rank"]),
+            f"{item['score']:.2f}",
+            badge,
+            story,
+            plain(provider["name"] or provider["domain"]),
+            age(item["publishedDateTime"], now),
+        )
+    head = Text(f"model {answer.model}, generation {answer.generation}", "dim")
+    return Group(table, Text(), head)
+
+
+def _shortened(url: str) -> str:
+    """Cut an address to one line of the table; terminals that know links have the whole of it behind it."""
+    address = plain(url)
+    return address if len(address) <= WIDTH else f"{address[: WIDTH - 1]}…"
+
+
+def age(published: str | None, now: datetime) -> str:
+    """Tell a date as people do: ``3 h ago``, ``5 days ago``, ``15 Jun 2020``."""
+    if published is None:
+        return "undated"
+    moment = datetime.fromisoformat(published)
+    hours = (now - moment).total_seconds() / 3600
+    if 0 <= hours < 1:
+        return f"{int(hours * 60)} min ago"
+    if 0 <= hours < 48:
+        return f"{int(hours)} h ago"
+    if 0 <= hours < 24 * 14:
+        return f"{int(hours / 24)} days ago"
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def evaluation(report: Mapping[str, Any]) -> RenderableType:
+    """Lay out systems side by side, with their intervals and what ours is ahead of each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("system")
+    table.add_column(f"nDCG@{report['k']}", justify="right")
+    table.add_column("95 % interval", justify="right", style="dim")
+    for metric in METRICS:
+        table.add_column(metric, justify="right")
+    table.add_column("ours is ahead by", justify="right", no_wrap=True)
+    for name, system in report["systems"].items():
+        low, high = system["interval"]
+        ahead = Text()
+        if "ahead" in system:
+            least, most = system["ahead"]["interval"]
+            style = "green" if least > 0 else "red" if most < 0 else ""
+            ahead = Text(f"{system['ahead']['mean']:+.3f} [{least:+.3f}, {most:+.3f}]", style)
+        style = "bold" if name == "recommender" else ""
+        numbers = [f"{system[metric]:.3f}" for metric in METRICS]
+        table.add_row(name, f"{system['ndcg']:.3f}", f"{low:.3f}–{high:.3f}", *numbers, ahead, style=style)
+    lines = [
+        Text(
+            f"{report['protocol']} protocol, cut {report['cut'][:16]}: {report['queries']} queries, "
+            f"{report['relevant']} curated links, {report['stories']} candidates each",
+            "dim",
+        )
+    ]
+    if not report["learned"]:
+        lines.append(
+            Text("Too few links before the cut: the ranking is untrained similarity with decay.", "yellow")
+        )
+    return Group(table, Text(), *lines)
+
+
+def warnings(report: Imported, console: Console, *, every: bool) -> None:
+    """Print what an import did not understand and left out."""
+    shown = report.warnings if every else report.warnings[:SHOWN]
+    for origin, warning in shown:
+        console.print(Text.assemble(("warning  ", "yellow"), plain(f"{origin}: {warning}")), soft_wrap=True)
+    if len(report.warnings) > len(shown):
+        rest = len(report.warnings) - len(shown)
+        console.print(Text(f"… and {rest:,} more warnings; `recommender -v import` shows all", "yellow"))
+
+
+def rejections(report: Imported, console: Console) -> None:
+    """Print what an import refused: file, line and reason."""
+    for rejection in report.rejections:
+        place = rejection.path if rejection.line is None else f"{rejection.path}:{rejection.line}"
+        console.print(
+            Text.assemble(("rejected ", "red"), plain(f"{place}: {rejection.reason}")), soft_wrap=True
+        )
+
+
+def facts(rows: Sequence[tuple[str, str]], troubles: Sequence[str] = ()) -> RenderableType:
+    """Lay out names with values, and below them what is wrong."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(plain(value)))
+    return Group(table, *(Text(f"✗ {plain(trouble)}", "red") for trouble in troubles))
+
+
+def when(seconds: int | None) -> str:
+    """Write seconds since 1970 as a date and time in UTC."""
+    return "–" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,250 @@
+"""The command line as a person or a script meets it: output, exit codes, errors."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from recommender.__main__ import main
+
+SEEDS = Path(__file__).parents[1] / "seeds"
+SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
+FORMS = [
+    SEED,
+    f"{SEED}/amp",
+    f"https://www-mic-com.cdn.ampproject.org/c/s/{SEED.removeprefix('https://')}/amp",
+    f"{SEED}?utm_source=x#frag",
+    SEED.replace("https://www.", "http://") + "/",
+]
+
+Run = Callable[..., "Result"]
+
+
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_in(folder: Path, *arguments: str) -> Result:
+    """Run the program's entrance in a folder, with none of this machine's settings."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
+            patch.delenv(name)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["recommender", *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A folder where the sample newsroom was imported, trained and recomputed by command."""
+    folder = tmp_path_factory.mktemp("newsroom")
+
+    def run(*arguments: str) -> Result:
+        return run_in(folder, *arguments)
+
+    assert run("import", str(SEEDS)).returncode == 0
+    trained = run("train", "--engine", "local")
+    assert trained.returncode == 0, trained.stderr
+    assert "trigram-decay" in trained.stdout
+    done = run("recompute", "--engine", "local", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["generation"] == 1
+    return run
+
+
+@pytest.mark.parametrize("url", FORMS)
+def test_every_form_of_the_seeds_address_is_answered(newsroom: Run, url: str) -> None:
+    result = newsroom("related", url, "-k", "5", "--json")
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["url"] == SEED
+    assert [item["source"] for item in answer["items"]] == ["curated"] * 4 + ["model"]
+
+
+def test_related_prints_a_table(newsroom: Run) -> None:
+    result = newsroom("related", SEED, "-k", "2")
+    assert result.returncode == 0
+    assert "Amazon is banning cops" in result.stdout
+    assert "Congressman slams" in result.stdout
+    assert "17 Jun 2020" in result.stdout
+
+
+def test_curated_off_knows_no_links(newsroom: Run) -> None:
+    answer = json.loads(newsroom("related", SEED, "--curated", "off", "--json").stdout)
+    assert {item["source"] for item in answer["items"]} == {"model"}
+
+
+def test_an_unknown_story_fails_by_name(newsroom: Run) -> None:
+    result = newsroom("related", "https://nobody.example/nothing")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("unknown-story: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["related", "javascript:alert(1)"], 1, "invalid-url"),
+        (["import", "nowhere"], 2, "nowhere"),
+        (["evaluate", "--cut", "yesterday"], 2, "expected a date"),
+        (["evaluate", "--compare", "word2vec"], 2, "word2vec"),
+        (["evaluate", "--protocol", "hot"], 2, "hot"),
+        (["recompute", "--engine", "steam"], 2, "steam"),
+        (["export", "-o", "none/there/x.jsonl"], 2, "cannot be written"),
+        (["models", "show", "../../etc"], 1, "model-not-found"),
+        (["--config", "none.toml", "doctor"], 2, "none.toml"),
+        (["fly"], 2, "fly"),
+        (["related"], 2, "URL"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(
+    newsroom: Run, arguments: list[str], code: int, says: str
+) -> None:
+    result = newsroom(*arguments)
+    assert result.returncode == code, result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_commands_before_an_import_say_what_to_do(tmp_path: Path) -> None:
+    result = run_in(tmp_path, "related", SEED)
+    assert result.returncode == 1
+    assert "import something first" in result.stderr
+    assert list(tmp_path.iterdir()) == [], "looking makes no store"
+
+
+def test_an_import_with_a_rejection_exits_with_3(tmp_path: Path) -> None:
+    stories = tmp_path / "stories"
+    stories.mkdir()
+    (stories / "bad.md").write_text("---\nexcerpt: no title\nwebUrl: https://news.example/1\n---\n")
+    (stories / "good.md").write_text("---\ntitle: A title\nwebUrl: https://news.example/2\n---\n")
+    result = run_in(tmp_path, "import", "stories")
+    assert result.returncode == 3
+    assert "bad.md" in result.stderr
+    assert "1 new" in result.stdout
+    report = json.loads(run_in(tmp_path, "import", "stories", "--json").stdout)
+    assert report["unchanged"] == 1
+    assert len(report["rejections"]) == 1
+
+
+def test_evaluate_writes_json_that_says_what_the_table_says(newsroom: Run, tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    result = newsroom("evaluate", "--json", str(target), "--compare", "tfidf", "--engine", "local")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(target.read_text())
+    assert list(report["systems"]) == ["recommender", "tfidf"]
+    assert f"{report['systems']['tfidf']['ndcg']:.3f}" in result.stdout
+    assert f"{report['queries']} queries" in result.stdout
+
+
+def test_export_has_a_line_a_story(newsroom: Run, tmp_path: Path) -> None:
+    target = tmp_path / "related.jsonl"
+    assert newsroom("export", "-o", str(target), "-k", "3").returncode == 0
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert len(lines) > 170
+    assert all(len(line["related"]) == 3 for line in lines)
+
+
+def test_models_are_listed_shown_verified_and_activated(newsroom: Run) -> None:
+    (model,) = json.loads(newsroom("models", "list", "--json").stdout)
+    assert model["active"] is True
+    assert model["id"] in newsroom("models", "list").stdout
+    assert json.loads(newsroom("models", "show", model["id"]).stdout)["features"] == model["features"]
+    assert newsroom("models", "verify").returncode == 0
+    assert newsroom("models", "activate", model["id"]).returncode == 0
+
+
+def test_doctor_is_well_after_a_recompute_and_says_so_before(newsroom: Run, tmp_path: Path) -> None:
+    well = newsroom("doctor")
+    assert well.returncode == 0, well.stdout
+    assert "all is well" in well.stdout
+    ill = run_in(tmp_path, "doctor")
+    assert ill.returncode == 1
+    assert "import something first" in ill.stdout
+
+
+def test_a_headline_drives_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(
+        json.dumps({"title": "Red \u001b[31m [bold]alert[/bold]", "webUrl": "https://news.example/a"})
+    )
+    run_in(tmp_path, "import", "a.json")
+    run_in(tmp_path, "recompute", "--engine", "local")
+    result = run_in(tmp_path, "related", "https://news.example/a")
+    assert result.returncode == 0, result.stderr
+    assert "\u001b[31m" not in result.stdout
+    assert "[bold]alert[/bold]" in result.stdout, "markup is text"
+
+
+def test_the_program_and_the_module_are_one() -> None:
+    for command in (["recommender"], [sys.executable, "-m", "recommender"]):
+        place = Path(sys.executable).with_name(command[0]) if command[0] == "recommender" else command[0]
+        result = subprocess.run(
+            [place, *command[1:], "--version"], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert re.fullmatch(r"recommender \d+\.\d+\.\d+\n", result.stdout)
+
+
+def test_demo_prints_a_question_and_answers_it(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "recommender",
+        "demo",
+        "--port",
+        port,
+        "--seeds",
+        str(SEEDS),
+    ]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as demo:
+        try:
+            assert demo.stdout is not None
+            curl = next(line for line in demo.stdout if "curl" in line)
+            url = re.search(r"'(http://[^']+)'", curl)
+            assert url is not None
+            answer = ask(url[1], demo)
+            assert [item["source"] for item in answer["items"][:4]] == ["curated"] * 4
+        finally:
+            demo.terminate()
+            demo.wait(timeout=20)
+    assert list(tmp_path.iterdir()) == [], "a demo leaves nothing behind"
+
+
+def ask(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except OSError:
+            assert server.poll() is None, "the demo ended"
+            time.sleep(0.1)
+    pytest.fail("the demo does not answer")
