@@ -163,7 +163,7 @@ def load(root: Path, name: str) -> Model:
             float(parameters["offset"]),
             len(known),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelCorrupt(f"{folder / 'manifest.json'}: {type(error).__name__}: {error}") from error
     try:
         ranker.check()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from recommender.errors import ModelCorrupt, NothingToLearn
 from recommender.ranking_loss import LambdaRank
@@ -141,7 +141,7 @@ class Ranker:
         # scikit-learn cannot bin a column that is never told; a constant one is never split on.
         untold = np.isnan(matrix).all(axis=0)
         # Its threads wait for each other by spinning: where a core is busy with something else, two take
-        # twenty times as long as one, and where none is, they save a tenth.  The trees are the same.
+        # up to twenty times as long as one; where none is, they save a fifth.  The trees are the same.
         with threadpool_limits(1, user_api="openmp"):
             booster.fit(np.where(untold, np.float32(0), matrix), target)
         trees = [_plain(iteration[0].nodes) for iteration in booster._predictors]  # noqa: SLF001

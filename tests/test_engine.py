@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,36 @@ def test_local_works_one_block_after_the_other_and_only_when_asked() -> None:
 
 def test_processes_are_others_than_this_one() -> None:
     assert os.getpid() not in {pid for _, pid in processes(slower_first, {"wait": 0.0}, range(2))}
+
+
+SCRIPT = """
+import threading
+from recommender import engine
+
+def times(shared, block):
+    return shared * block
+
+if __name__ == "__main__":
+    print(engine._start_method(), *engine.processes(times, 2, range(4)))
+    done = threading.Event()
+    threading.Thread(target=done.wait).start()
+    print(engine._start_method(), *engine.processes(times, 2, range(4)))
+    done.set()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no /proc to count threads in")
+def test_only_a_process_of_one_thread_is_forked(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.stdout, run.stderr) == ("fork 0 2 4 6\nspawn 0 2 4 6\n", "")
 
 
 def test_an_engine_is_found_by_name() -> None:

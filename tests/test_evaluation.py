@@ -106,7 +106,7 @@ def test_a_link_of_a_query_that_can_be_seen_is_loud() -> None:
     split = cold(newsroom(10))
     split.check()
     query, answer = split.queries[0], split.relevant[0][0]
-    for leak in ([query, answer], [answer, query]):
+    for leak in ([query, answer], [answer, query], [query, 0], [0, query]):
         links = np.vstack([split.corpus.links, leak])
         with pytest.raises(AssertionError, match="1 links of queries are visible"):
             Split(replace(split.corpus, links=links), split.cut, split.queries, split.relevant).check()

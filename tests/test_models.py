@@ -205,7 +205,7 @@ def test_what_is_no_manifest_is_refused(folder: Path, body: bytes) -> None:
     [
         lambda m: m.pop("generators"),
         lambda m: m.update(generators=[{"view": "words"}]),
-        lambda m: m["generators"][0].update(k=1e300 * 1e10),
+        lambda m: m["generators"][0].update(k=None),
         lambda m: m["ranker"].update(slope="steep"),
         lambda m: m["ranker"].update(slope=-1),
         lambda m: m["text"].pop("unseen"),
@@ -234,7 +234,7 @@ def test_trees_of_another_number_of_features_are_refused(folder: Path) -> None:
         lambda hashes: hashes[::-1],
         lambda hashes: hashes[:-1],
         lambda hashes: np.r_[hashes[1], hashes[1:]],
-        lambda hashes: np.r_[np.int32(2**31 - 1), np.full(len(hashes) - 1, -(2**31), np.int32)],
+        lambda hashes: np.r_[2**31 - 1, np.arange(len(hashes) - 1) - 2**31],
     ],
 )
 def test_terms_out_of_order_are_refused(folder: Path, change: Callable[[Any], Any]) -> None:
@@ -283,7 +283,7 @@ def test_what_is_no_plain_array_is_refused_unread(folder: Path, tmp_path: Path, 
         "later npy": npy(np.zeros(3, np.int64)).replace(b"\x93NUMPY\x01", b"\x93NUMPY\x02"),
     }
     plant(folder, "roots.npy", bodies[kind])
-    with pytest.raises(ModelCorrupt, match=r"roots\.npy: "):
+    with pytest.raises(ModelCorrupt, match=r"roots\.npy: (expected one dimension|not an array)"):
         load(folder.parent, folder.name)
     assert not sprung.exists()
     # The trap does work.

@@ -15,6 +15,7 @@ import orjson
 import typer
 
 from recommender import engine
+from recommender.cli import show
 from recommender.cli.context import REJECTED, current
 from recommender.errors import UsageError
 
@@ -46,7 +47,6 @@ def import_(
 
     Example:  recommender import seeds/ more/stories.jsonl
     """
-    from recommender.cli import show
     from recommender.pipeline.importing import import_paths
 
     here = current(context)
@@ -85,7 +85,6 @@ def train(
 
     Example:  recommender train && recommender recompute
     """
-    from recommender.cli import show
     from recommender.pipeline.training import train as run_training
 
     here = current(context)
@@ -161,7 +160,6 @@ def evaluate(
     Example:  recommender evaluate --cut 2024-03-22 --json report.json
     """
     from recommender.articles import iso
-    from recommender.cli import show
     from recommender.pipeline.evaluating import evaluate as run_evaluation
 
     here = current(context)

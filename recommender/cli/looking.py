@@ -6,7 +6,7 @@ import platform
 import sqlite3
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -14,9 +14,7 @@ from rich.text import Text
 from recommender import __version__
 from recommender.cli import show
 from recommender.cli.context import FAILED, Context, current, plain
-from recommender.corpus import Curated
 from recommender.errors import RecommenderError
-from recommender.service import Options, Service
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "sqlalchemy", "fastapi", "uvicorn")
 
@@ -35,7 +33,8 @@ def related(
     ],
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="How many stories.")] = 10,
     curated: Annotated[
-        Curated, typer.Option(help="Curated links: first, mixed among the others by score, or off.")
+        Literal["first", "mixed", "off"],
+        typer.Option(help="Curated links: first, mixed among the others by score, or off."),
     ] = "first",
     json: Annotated[bool, typer.Option("--json", help="Print what GET /related answers.")] = False,
 ) -> None:
@@ -43,6 +42,8 @@ def related(
 
     Example:  recommender related https://www.example.com/2024/03/07/bridge-closed -k 5
     """
+    from recommender.service import Options, Service
+
     here = current(context)
     with here.open() as store:
         service = Service(store)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import typer
 
 from recommender import engine, settings
+from recommender.cli import show
 from recommender.cli.context import Context, current
 from recommender.errors import UsageError
 from recommender.settings import Settings
@@ -95,7 +96,6 @@ def demo(
 
 def _prepare(here: Context, folder: Path) -> None:
     """Run the commands a publisher runs, in their order."""
-    from recommender.cli import show
     from recommender.pipeline.importing import import_paths
     from recommender.pipeline.recomputing import recompute
     from recommender.pipeline.training import train

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.style import Style
@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from recommender.cli.context import plain
-from recommender.pipeline.importing import Imported
-from recommender.service import Answer
+
+if TYPE_CHECKING:
+    from recommender.pipeline.importing import Imported
+    from recommender.service import Answer
 
 METRICS = ("recall", "mrr", "p@1")
 """Columns beside nDCG."""

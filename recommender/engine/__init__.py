@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from recommender.errors import UsageError
@@ -41,14 +43,24 @@ def processes(
 ) -> Iterator[Result]:
     """Run on all cores of this machine.
 
-    ``function`` must be a module's top-level function.  Workers are spawned,
-    not forked: a fork of a process whose numeric libraries have threads may
-    hang.
+    ``function`` must be a module's top-level function.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(_start_method())
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ProcessPoolExecutor(workers, context, _receive, (function, shared)) as pool:
         yield from pool.map(_work, blocks)
+
+
+def _start_method() -> str:
+    """Choose how workers start.
+
+    A fork costs nothing, but the fork of a process with threads, those of
+    numeric libraries too, may hang.  So only a process that has but one is
+    forked (an import that loaded no numpy); any other starts new ones.
+    """
+    tasks = Path("/proc/self/task")
+    alone = tasks.is_dir() and len(list(tasks.iterdir())) == 1
+    return "fork" if alone else "spawn"
 
 
 _task: tuple[Callable[[Any, Any], Any], Any]
@@ -56,6 +68,8 @@ _task: tuple[Callable[[Any, Any], Any], Any]
 
 
 def _receive(function: Callable[[Any, Any], Any], shared: Any) -> None:
+    # A worker lives for one run, and what blocks make has no cycles: to look for some costs a tenth.
+    gc.disable()
     global _task
     _task = (function, shared)
 

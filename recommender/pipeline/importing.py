@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +14,14 @@ from recommender.pipeline.parsing import parse
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Saved, Store
 
-BLOCK = 256
-"""Files parsed together, and written in one transaction."""
+BLOCK = 512
+"""Files parsed together, and written in one transaction, at most."""
 
-FEW = 2 * BLOCK
+FEW = 512
 """Up to so many files are parsed here: starting workers would take longer."""
+
+Stamped = tuple[Path, str]
+"""A file, and what tells whether it changed."""
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
             (path, stamp) for path, stamp in stamped if not stamp or stamps.get(path.as_posix()) != stamp
         ]
         report.unchanged = len(files) - len(fresh)
-        batches = [fresh[start : start + BLOCK] for start in range(0, len(fresh), BLOCK)]
+        batches = list(_batches(fresh))
         engine = local if len(fresh) <= FEW else processes
         for parsed in progress(engine(parse, None, batches), len(batches), "importing"):
             report.saved += store.save(parsed.entries)
@@ -65,6 +68,14 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
             if gone:
                 store.forget(gone)
     return report
+
+
+def _batches(files: list[Stamped]) -> Iterator[list[Stamped]]:
+    """Cut files into blocks, the first ones small, so that writing starts while most is being parsed."""
+    start, size = 0, 32
+    while start < len(files):
+        yield files[start : start + size]
+        start, size = start + size, min(2 * size, BLOCK)
 
 
 def _file(origin: str) -> str:

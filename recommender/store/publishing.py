@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.store.schema import generations, models, neighbours
 
 _CHUNK = 2_000
@@ -37,6 +36,9 @@ def publish(connection: Connection, model: str, stories: Iterable[tuple[int, byt
 
 
 def _row(generation: int, article: int, packed: bytes) -> dict[str, Any]:
+    # Loaded here, for an import needs no numpy: a process without its threads may fork workers.
+    from recommender.corpus import NEIGHBOUR_DTYPE
+
     if len(packed) % NEIGHBOUR_DTYPE.itemsize:
         raise ValueError(
             f"neighbours of story {article}: {len(packed)} bytes are not a whole number of "

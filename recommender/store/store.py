@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from recommender.corpus import Corpus
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import corpus, importing, migrations, publishing, reading
+from recommender.store import importing, migrations, publishing, reading
 from recommender.store.database import Database
 from recommender.store.importing import Saved
 from recommender.store.locking import Writer
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
+
+if TYPE_CHECKING:
+    from recommender.corpus import Corpus
 
 _UPGRADE_WAIT = 30.0
 """Seconds to wait for another process that is creating or upgrading the same store."""
@@ -193,6 +195,9 @@ class Store:
         is left out; of the same link from several origins the foremost place
         counts.
         """
+        # Loaded here, for an import needs no numpy: a process without its threads may fork workers.
+        from recommender.store import corpus
+
         with self._database.snapshot() as connection:
             return corpus.corpus(connection)
 

@@ -1,0 +1,48 @@
+# `make demo` and `make test` need python3 (3.11 or later), python3-venv, make and git; the rest they install,
+# pinned and checked by hash.
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint docs clean constraints
+
+demo: .venv/demo
+	$(BIN)/recommender demo
+
+test: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --cov
+
+lint: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Rewrite the help texts in docs/cli.md and, where the corpora are, the measured tables.
+docs: .venv/test
+	$(BIN)/python benchmarks/write_docs.py
+
+.venv/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "Python 3.11 or later is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) --no-deps --require-hashes -r constraints.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/test: pyproject.toml tests/constraints.txt | .venv/bin/python
+	$(INSTALL) --no-deps --require-hashes -r tests/constraints.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+# For maintainers, with uv: pin the newest versions that fit pyproject.toml.
+PIN = uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+constraints:
+	$(PIN) --group build --upgrade -o constraints.txt
+	$(PIN) --group build --group test --group lint --all-extras -c constraints.txt -o tests/constraints.txt
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,153 @@
+"""Rewrite what the docs quote: help texts always, measured tables where the corpora of real stories are.
+
+    python benchmarks/write_docs.py            # writes docs/cli.md, docs/measured.json and the README's table
+
+`tests/test_docs.py` fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import typer
+
+ROOT = Path(__file__).parents[1]
+CORPORA = ROOT.parent / "shared" / "corpora"
+MEASURED = ROOT / "docs" / "measured.json"
+SHOWN = "https://www.tidewater-courier.example/2024/03/04/harbour-bridge-closes-after-inspectors-find-cracks/"
+"""The sample story that the README's picture asks about."""
+
+MARKS = "<!-- measured -->\n", "<!-- /measured -->"
+
+
+def help_texts() -> str:
+    """Give docs/cli.md: the help of every command."""
+    from recommender.cli import app
+
+    parts = ["# Command line\n\nWhat `--help` says of every command. `make docs` writes this page.\n"]
+    parts += [
+        f"## recommender {' '.join(command)}".rstrip() + f"\n\n```\n{_help(command)}```\n"
+        for command in _commands(typer.main.get_command(app), [])
+    ]
+    return "\n".join(parts)
+
+
+def _commands(group: Any, path: list[str]) -> Iterator[list[str]]:
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from _commands(command, [*path, name])
+
+
+def _help(command: list[str]) -> str:
+    from recommender.cli import app
+
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        app([*command, "--help"], prog_name="recommender", standalone_mode=False, terminal_width=100)
+    return re.sub(r"[ \t]+\n", "\n", printed.getvalue())
+
+
+def measure(corpus: Path) -> dict[str, Any]:
+    """Import a corpus into a store of its own and evaluate on it: `recommender evaluate` as it is."""
+    from dataclasses import asdict
+
+    from recommender.articles import iso
+    from recommender.engine import processes
+    from recommender.pipeline.evaluating import evaluate
+    from recommender.pipeline.importing import import_paths
+    from recommender.store import Store
+
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/store.sqlite") as store:
+        import_paths(store, [corpus])
+        result = evaluate(store.corpus(), engine=processes)
+    return asdict(result) | {"cut": iso(result.cut)}
+
+
+def table(measured: dict[str, Any]) -> str:
+    """Lay out the README's table of nDCG@10."""
+    names = list(measured)
+    systems = list(measured[names[0]]["systems"])
+    lines = [
+        "| nDCG@10, cold | " + " | ".join(names) + " |",
+        "|---|" + "---|" * len(names),
+    ]
+    for system in systems:
+        cells = [f"{measured[name]['systems'][system]['ndcg']:.3f}" for name in names]
+        if system == "recommender":
+            system, cells = "**this project**", [f"**{cell}**" for cell in cells]
+        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    lines.append(
+        "| lead on the best of them, 95 % paired | " + " | ".join(map(_lead, measured.values())) + " |"
+    )
+    lines.append(
+        "| queries / stories | "
+        + " | ".join(f"{m['queries']} / {m['stories']:,}" for m in measured.values())
+        + " |"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _lead(report: dict[str, Any]) -> str:
+    others = [system for name, system in report["systems"].items() if name != "recommender"]
+    ahead = max(others, key=lambda system: system["ndcg"])["ahead"]
+    low, high = ahead["interval"]
+    return f"{ahead['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def picture() -> str:
+    """Draw the table that `recommender related` prints for a sample story, as SVG."""
+    from datetime import UTC, datetime
+
+    from rich.console import Console, Group
+    from rich.text import Text
+
+    from recommender.cli import show
+    from recommender.pipeline.importing import import_paths
+    from recommender.pipeline.recomputing import recompute
+    from recommender.pipeline.training import train
+    from recommender.service import Options, Service
+    from recommender.store import Store
+
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/store.sqlite") as store:
+        import_paths(store, [ROOT / "seeds"])
+        train(store, Path(folder) / "models")
+        recompute(store, Path(folder) / "models")
+        service = Service(store)
+        story = service.story(SHOWN)
+        answer = service.related(SHOWN, Options(limit=7))
+    console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
+    head = Text(story.card["title"], "bold underline")
+    table = show.related(answer, datetime(2024, 3, 30, tzinfo=UTC))
+    console.print(Group(Text(f"$ recommender related {SHOWN} -k 7\n", "green"), head, Text(), table))
+    svg = console.export_svg(title="recommender related")
+    # Fonts come from the reader's machine: a picture loads nothing from other hosts.
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Write all of it."""
+    (ROOT / "docs" / "images").mkdir(exist_ok=True)
+    (ROOT / "docs" / "images" / "related.svg").write_text(picture(), encoding="utf-8")
+    (ROOT / "docs" / "cli.md").write_text(help_texts(), encoding="utf-8")
+    if CORPORA.is_dir():
+        measured = {name: measure(CORPORA / name) for name in ("coronavirus", "diablo4", "azure")}
+        MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    else:
+        print(f"no corpora in {CORPORA}: tables stay as they were", file=sys.stderr)
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    new = table(json.loads(MEASURED.read_text(encoding="utf-8")))
+    readme.write_text(f"{before}{MARKS[0]}{new}{MARKS[1]}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
