@@ -222,7 +222,12 @@ def test_demo_prints_a_question_and_answers_it(tmp_path: Path) -> None:
         str(SEEDS),
     ]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as demo:
         try:
             assert demo.stdout is not None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 import typer
@@ -41,24 +42,26 @@ def serve(
     """
     here = current(context)
     chosen = {"host": host, "port": port, "workers": workers}
-    run({**dict(here.settings), **{name: value for name, value in chosen.items() if value is not None}})
+    given = {name: value for name, value in chosen.items() if value is not None}
+    final = settings.load(None, **{**dict(here.settings), **given})
+    here.say(f"GET http://{final.host}:{final.port}/related?url=…   Ctrl-C ends it.")
+    run(final)
 
 
-def run(values: dict[str, Any]) -> None:
+def run(chosen: Settings) -> None:
     """Serve with these settings until interrupted."""
     # A web server is not needed by the other commands, which start faster without.
     import uvicorn
 
     from recommender.api import app_factory  # noqa: F401  (fails here, not in every worker, if it cannot load)
 
-    final = settings.load(None, **values)
-    os.environ.update(final.environment())
+    os.environ.update(chosen.environment())
     uvicorn.run(
         "recommender.api:app_factory",
         factory=True,
-        host=final.host,
-        port=final.port,
-        workers=final.workers,
+        host=chosen.host,
+        port=chosen.port,
+        workers=chosen.workers,
         log_level="warning",
     )
 
@@ -90,8 +93,10 @@ def demo(
         typer.echo(f"\nThe page:    {address}/")
         typer.echo(f"A question:  curl -s '{address}/related?{urlencode({'url': SEED})}'\n")
         if serving:
+            # Ended by a supervisor, too, it takes its store with it.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             here.say("Ctrl-C ends the demo.")
-            run(dict(final))
+            run(final)
 
 
 def _prepare(here: Context, folder: Path) -> None:
