@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 METRICS = ("recall", "mrr", "p@1")
 """Columns beside nDCG."""
 
-WIDTH = 60
+WIDTH = 46
 """Characters shown of an address."""
 
 SHOWN = 20
