@@ -2,7 +2,7 @@
 
 Every function here is a pure function of a block of rows, so that blocks can
 run anywhere, in any order, with the same answer.  Memory is bounded by the
-block: one slab of similarities at a time.
+block, not by the archive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 SLAB = 8_000_000
-"""Similarities held at once: rows of a block × stories, 4 bytes each."""
+"""Similarities looked at together, rows of a block × stories; a block takes about 50 bytes for each at its peak."""
 
 FADED = 80.0
 """Decays apart after which nothing fades any more: float32 ends at exp(−87), and a story with it."""

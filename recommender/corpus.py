@@ -14,7 +14,8 @@ class Neighbour(NamedTuple):
     """A ranked related story, by the store's id.
 
     ``score`` is the model's, in 0–1, higher is better.  ``curated`` is the
-    1-based place in the editor's own list, 0 for a story no editor linked.
+    1-based place among the story's curated links, its own in the editor's
+    order and then those of stories that link to it; 0 for no link.
     """
 
     article: int

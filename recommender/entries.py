@@ -20,7 +20,7 @@ from recommender import urls
 from recommender.articles import Article, Document, card, details
 from recommender.errors import InvalidStory, InvalidURL
 
-Rank: TypeAlias = tuple[float, bool, bool, str]
+Rank: TypeAlias = tuple[bool, float, bool, str]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -58,12 +58,14 @@ class Version:
 
     @property
     def rank(self) -> Rank:
-        """Greatest wins: the newest, then the story's own document, then a removal, then the digest.
+        """Greatest wins: the story's own document, then the newest, then a removal, then the digest.
 
+        A mention in another's ``related`` is a short form: it neither replaces
+        what the story's own document says nor brings a removed story back.
         The digest means nothing; it makes the winner the same in whatever
         order versions arrive.
         """
-        return rank(self.published_at, self.own, self.removed, self.digest)
+        return rank(self.own, self.published_at, self.removed, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ class Entry:
     links: tuple[str, ...]
 
 
-def rank(published_at: int | None, own: bool, removed: bool, digest: str) -> Rank:
+def rank(own: bool, published_at: int | None, removed: bool, digest: str) -> Rank:
     """Order versions of one story; see ``Version.rank``."""
-    return (-math.inf if published_at is None else published_at, own, removed, digest)
+    return (own, -math.inf if published_at is None else published_at, removed, digest)
 
 
 def encode(document: Document, fingerprint: str) -> Entry:

@@ -1,6 +1,6 @@
 """The ranker: boosted trees learned from curated links, kept as plain arrays.
 
-Fitting is scikit-learn's; a fitted ranker is five arrays and two numbers, so
+Fitting is scikit-learn's; a fitted ranker is two arrays and two numbers, so
 it is saved without pickle, checked before it is used, and scored by numpy
 alone.
 """

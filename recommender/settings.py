@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer requests.")
     engine: Literal["local", "processes"] = Field(
-        default="processes", description="What runs a recompute: this process, or one process a core."
+        default="processes",
+        description="What trains, ranks and evaluates: this process, or one process a core.",
     )
     neighbours: int = Field(
         default=50, ge=10, le=200, description="Related stories kept of each story; filters choose from them."

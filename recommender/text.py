@@ -2,7 +2,7 @@
 
 Terms are hashed to 31 bits (scikit-learn's ``HashingVectorizer``), so a
 vocabulary is a sorted array of integers rather than strings: it is fitted and
-saved without pickle, mapped in microseconds, and blocks of stories can be
+saved without pickle, read at once, and blocks of stories can be
 vectorised apart from one another.  A term that only one story has can match
 nothing; it counts in that story's length and is then left out.
 """

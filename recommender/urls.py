@@ -79,7 +79,7 @@ _BLANK_ENDS = ("/", "%20", "%C2%A0", "%E2%80%A8", "%E2%80%A9")
 _CACHES = ("cdn.ampproject.org", "bing-amp.com")
 _CACHED = re.compile(r"(?:c|v|wp)/(s/)?([^/]+\..*)")
 _VIEWED = re.compile(r"amp/(s/)?([^/]+\..*)")
-_VIEWER = re.compile(r"google\.[a-z.]+")
+_VIEWER = re.compile(r"google\.(?:com|[a-z]{2}|com?\.[a-z]{2})")
 
 _AMP_NAMES = frozenset((".amp", "amphtml", "google-amp"))
 """Path segments that are no word of any language: an AMP page wherever they stand."""
@@ -190,14 +190,19 @@ def _split(url: str) -> tuple[str, str, str]:
 
 
 def _is_cache(host: str) -> bool:
-    return host.endswith(_CACHES) or _VIEWER.fullmatch(host) is not None
+    # The whole host or a subdomain: whoever owns evilcdn.ampproject.org must not speak for others.
+    return host.endswith(tuple(f".{cache}" for cache in _CACHES)) or host in _CACHES
+
+
+def _is_viewer(host: str) -> bool:
+    return _VIEWER.fullmatch(host) is not None
 
 
 def _cached(host: str, path: str, query: str) -> str | None:
     """Return the address that an AMP cache's or viewer's address stands for, ``None`` for any other."""
-    if not _is_cache(host):
+    if not _is_cache(host) and not _is_viewer(host):
         return None
-    found = (_CACHED if host.endswith(_CACHES) else _VIEWED).fullmatch(path)
+    found = (_CACHED if _is_cache(host) else _VIEWED).fullmatch(path)
     if found is None:
         return None
     return f"{'https' if found[1] else 'http'}://{found[2]}{'?' if query else ''}{query}"

@@ -402,6 +402,14 @@ def test_the_age_is_that_of_the_story_asked_for(address: str) -> None:
                 assert response.headers["cache-control"] == f"public, max-age={seconds}"
 
 
+def test_an_answer_without_a_list_keeps_for_a_minute_only(address: str) -> None:
+    with Store.open(address) as store, TestClient(create_app(Settings(store=address))) as client:
+        save(store, document(story("old", published_at=datetime(2020, 1, 1, tzinfo=UTC))))
+        response = client.get("/related", params={"url": key("old")})
+        assert response.json()["items"] == []
+        assert response.headers["cache-control"] == "public, max-age=60"
+
+
 # The description
 
 

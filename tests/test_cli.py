@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,13 +57,11 @@ def run_in(folder: Path, *arguments: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> partial[Result]:
     """A folder where the sample newsroom was imported, trained and recomputed by command."""
     folder = tmp_path_factory.mktemp("newsroom")
 
-    def run(*arguments: str) -> Result:
-        return run_in(folder, *arguments)
-
+    run = partial(run_in, folder)
     assert run("import", str(SEEDS)).returncode == 0
     trained = run("train", "--engine", "local")
     assert trained.returncode == 0, trained.stderr
@@ -105,8 +104,9 @@ def test_an_unknown_story_fails_by_name(newsroom: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["related", "javascript:alert(1)"], 1, "invalid-url"),
+        (["related", "javascript:alert(1)"], 2, "invalid-url"),
         (["import", "nowhere"], 2, "nowhere"),
+        (["import", "https://news.example/feed.xml"], 2, "download it"),
         (["evaluate", "--cut", "yesterday"], 2, "expected a date"),
         (["evaluate", "--compare", "word2vec"], 2, "word2vec"),
         (["evaluate", "--protocol", "hot"], 2, "hot"),
@@ -240,6 +240,34 @@ def test_demo_prints_a_question_and_answers_it(tmp_path: Path) -> None:
             demo.terminate()
             demo.wait(timeout=20)
     assert list(tmp_path.iterdir()) == [], "a demo leaves nothing behind"
+
+
+def test_a_taken_port_is_wrong_use_and_told_before_any_work(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for command in (["serve"], ["demo", "--seeds", str(SEEDS)]):
+            result = run_in(tmp_path, *command, "--port", port)
+            assert result.returncode == 2
+            assert port in result.stderr
+            assert result.stdout == ""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_on_any_free_port_says_which(newsroom: partial[Result], tmp_path: Path, workers: str) -> None:
+    store = f"sqlite:///{newsroom.args[0]}/recommender.sqlite"
+    command = [sys.executable, "-m", "recommender", "--store", store, "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--workers", workers], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stderr is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
+            assert found is not None
+            answer = ask(f"{found[0]}/related?url={SEED}", server)
+            assert answer["url"] == SEED
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
 
 
 def ask(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:

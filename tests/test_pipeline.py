@@ -13,7 +13,7 @@ from recommender import models
 from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import local, processes
 from recommender.errors import NothingToLearn, StoreLocked, UsageError
-from recommender.pipeline import importing
+from recommender.pipeline import importing, training
 from recommender.pipeline.evaluating import evaluate
 from recommender.pipeline.exporting import export
 from recommender.pipeline.importing import import_paths
@@ -125,6 +125,37 @@ class TestImport:
             map(tuple, np.array(theirs.urls)[theirs.links])
         )
 
+    def test_a_file_that_is_gone_takes_its_links_back_and_leaves_its_stories(
+        self, empty: Store, tmp_path: Path
+    ) -> None:
+        write(tmp_path, "one", "First")
+        two = write(tmp_path, "two", "Second", "one")
+        import_paths(empty, [tmp_path])
+        two.rename(tmp_path / "moved.md")
+        report = import_paths(empty, [tmp_path])
+        assert (report.saved.links_removed, report.saved.links_added) == (1, 1)
+        (tmp_path / "moved.md").unlink()
+        import_paths(empty, [tmp_path])
+        assert (empty.status().links, empty.status().stories) == (0, 2)
+
+    def test_importing_one_folder_forgets_nothing_of_another(self, empty: Store, tmp_path: Path) -> None:
+        here, there = tmp_path / "here", tmp_path / "there"
+        here.mkdir()
+        there.mkdir()
+        write(here, "one", "First", "two")
+        write(there, "two", "Second")
+        import_paths(empty, [here, there])
+        shutil.rmtree(here)
+        import_paths(empty, [there])
+        assert empty.status().links == 1
+
+    def test_a_bad_edit_does_not_lose_the_links_that_were_there(self, empty: Store, tmp_path: Path) -> None:
+        write(tmp_path, "one", "First", "two")
+        import_paths(empty, [tmp_path])
+        (tmp_path / "one.md").write_text("---\ntitle: [\n---\n")
+        assert import_paths(empty, [tmp_path]).rejections
+        assert empty.status().links == 1
+
     def test_a_path_that_is_not_there(self, empty: Store, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="nowhere"):
             import_paths(empty, [tmp_path / "nowhere"])
@@ -196,6 +227,17 @@ class TestTrainAndRecompute:
         assert again.model.manifest["files"] == first.manifest["files"]
         assert again.model.manifest["ranker"] == first.manifest["ranker"]
         assert models.active(tmp_path / "models") is None
+
+    def test_a_model_is_kept_though_another_writes(
+        self, newsroom: tuple[Store, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, _ = newsroom
+        monkeypatch.setattr(training, "RECORD_WAIT", 0.0)
+        with Store.open(store.name) as other, other.writing("a test"), pytest.raises(StoreLocked):
+            train(store, tmp_path / "models")
+        kept = models.active(tmp_path / "models")
+        assert kept is not None
+        assert models.load(tmp_path / "models", kept).id == kept
 
     def test_engines_give_the_same_bytes(self, newsroom: tuple[Store, Path]) -> None:
         store, folder = newsroom

@@ -59,14 +59,16 @@ def embedding(article: Any, origin: str) -> Document:
     [
         ([document(OLD, origin="1"), document(NEW, origin="2")], "new"),
         ([document(UNDATED, origin="1"), document(OLD, origin="2")], "old"),
-        ([document(UNDATED, origin="1"), embedding(OLD, "2")], "old"),
-        ([document(OLD, origin="1"), embedding(NEW, "2")], "new"),
+        ([document(UNDATED, origin="1"), embedding(OLD, "2")], "undated"),
+        ([document(OLD, origin="1"), embedding(NEW, "2")], "old"),
+        ([embedding(OLD, "1"), embedding(NEW, "2")], "new"),
         ([document(OLD, origin="1"), embedding(replace(OLD, title="embedded"), "2")], "old"),
         ([document(OLD, origin="1"), document(replace(OLD, title="taken back", removed=True), origin="2")],
          "taken back"),
         ([document(OLD, embedding(NEW, "2").related[0], origin="1")], "old"),
     ],
-    ids=["newest", "dated", "dated embedded", "newest embedded", "own document", "removal", "embeds itself"],
+    ids=["newest", "dated", "a mention is no document", "nor is a newer one", "newest mention",
+         "own document", "removal", "embeds itself"],
 )  # fmt: skip
 def test_the_winner_does_not_depend_on_order_or_batches(
     store: Store, documents: list[Document], winner: str
@@ -123,6 +125,8 @@ def test_only_its_own_document_removes_a_story_and_brings_it_back(store: Store) 
     assert not removed()
     save(store, document(replace(OLD, removed=True), origin="2"))
     assert removed()
+    save(store, embedding(NEW, "3"))
+    assert removed(), "a mention brings nothing back"
     save(store, document(OLD, origin="2"))
     assert not removed()
 

@@ -374,3 +374,18 @@ def test_entries_without_an_address_are_found_by_story_key(corpora: Path) -> Non
     keys = [key for found in documents for key in found.links if key.startswith("story:")]
     assert len(keys) > 200
     assert [key for key in keys if len(named[key]) != 1] == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "xcdn.ampproject.org",
+        "notbing-amp.com",
+        "google.com.evil.example",
+        "google.evil",
+        "www.google.com.evil",
+    ],
+)
+@pytest.mark.parametrize("path", ["c/s", "v/s", "amp/s"])
+def test_a_host_that_only_looks_like_a_cache_speaks_for_nobody(host: str, path: str) -> None:
+    assert canonical(f"https://{host}/{path}/news.example/story") != canonical("https://news.example/story")

@@ -19,6 +19,9 @@ _KEEPS_OLD: Final = 7 * _DAY
 _KEEPS_UNDATED: Final = _HOUR
 """Without a date a story may be of today; but most such are not, and an hour spares most of the requests."""
 
+_KEEPS_UNRANKED: Final = 60
+"""A story that no recompute has seen has no list yet; it may have one in a minute."""
+
 _TAG: Final = re.compile(r'"[^"]*"')
 
 
@@ -29,10 +32,16 @@ def max_age(age: float | None) -> int:
     return next((keeps for limit, keeps in _KEEPS if age < limit), _KEEPS_OLD)
 
 
-def cacheable(request: Request, body: bytes, age: float | None) -> Response:
-    """Answer with JSON about a story of that age (seconds), or with 304 if the reader has just this body."""
+def cacheable(request: Request, body: bytes, age: float | None, *, ranked: bool = True) -> Response:
+    """Answer with JSON about a story of that age (seconds), or with 304 if the reader has just this body.
+
+    Without a list (``ranked``) the answer keeps only for a moment, whatever the age.
+    """
     etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": f"public, max-age={max_age(age)}"}
+    headers = {
+        "ETag": etag,
+        "Cache-Control": f"public, max-age={max_age(age) if ranked else _KEEPS_UNRANKED}",
+    }
     if _has(request.headers.getlist("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")

@@ -47,7 +47,7 @@ def service_of(request: Request) -> Service:
 def related(request: Request, query: Annotated[RelatedQuery, Query()]) -> Response:
     """Give the stories most worth reading after a story, best first; the editors' own links lead."""
     answer = service_of(request).related(query.url, query)
-    return cacheable(request, answer.json(), answer.age)
+    return cacheable(request, answer.json(), answer.age, ranked=answer.ranked)
 
 
 @router.get("/articles", summary="One story", response_model=None, responses=STORY_RESPONSES)

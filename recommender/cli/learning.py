@@ -49,6 +49,9 @@ def import_(
     """
     from recommender.pipeline.importing import import_paths
 
+    for path in paths:
+        if str(path).startswith(("http:/", "https:/")):
+            raise UsageError(f"{path}: addresses are not fetched; download it and import the file")
     here = current(context)
     with here.open(create=True) as store:
         report = import_paths(store, paths, here.progress)
@@ -140,7 +143,9 @@ def evaluate(
     cut: Annotated[
         str | None,
         typer.Option(
-            help="Hide links of stories after this date; by default the newest fifth.", metavar="DATE"
+            help="Hide links of stories published after this time (a date is its first moment); "
+            "by default those of the newest fifth.",
+            metavar="DATE",
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="Length of the lists.")] = 10,

@@ -55,9 +55,8 @@ def related(
     here.out.print(Text(plain(story.card["title"]), "bold underline"))
     provider = story.card["provider"]
     published = show.age(story.card["publishedDateTime"], datetime.now(UTC))
-    here.out.print(
-        Text(plain(f"{provider['name'] or provider['domain']} · {published} · {story.url}\n"), "dim")
-    )
+    facts = filter(None, (provider["name"] or provider["domain"], published, story.url))
+    here.out.print(Text(plain(" · ".join(facts)) + "\n", "dim"))
     here.out.print(show.related(answer, datetime.now(UTC)))
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from recommender import __version__, settings
 from recommender.cli import learning, looking, models, serving
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
-from recommender.errors import RecommenderError, SettingsError, UsageError
+from recommender.errors import InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
 
 app = typer.Typer(
@@ -70,6 +70,6 @@ def main() -> None:
     except RecommenderError as error:
         text = Text.assemble((f"{error.name}: ", "bold red"), plain(str(error)))
         Context(Settings.model_construct()).err.print(text, soft_wrap=True)
-        sys.exit(WRONG_USE if isinstance(error, UsageError | SettingsError) else FAILED)
+        sys.exit(WRONG_USE if isinstance(error, UsageError | SettingsError | InvalidURL) else FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -19,7 +19,10 @@ Name = Annotated[
 
 
 @app.command("list")
-def list_(context: typer.Context, json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def list_(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
     """List the models, oldest first; * marks the active one."""
     from recommender import models
 

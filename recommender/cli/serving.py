@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -44,26 +46,45 @@ def serve(
     chosen = {"host": host, "port": port, "workers": workers}
     given = {name: value for name, value in chosen.items() if value is not None}
     final = settings.load(None, **{**dict(here.settings), **given})
-    here.say(f"GET http://{final.host}:{final.port}/related?url=…   Ctrl-C ends it.")
-    run(final)
+    with listening(final) as taken:
+        here.say(f"GET {address(taken)}/related?url=…   Ctrl-C ends it.")
+        run(final, taken)
 
 
-def run(chosen: Settings) -> None:
-    """Serve with these settings until interrupted."""
+def listening(chosen: Settings) -> socket.socket:
+    """Take the port before anything else is done; raises ``UsageError`` where it cannot be had."""
+    try:
+        return socket.create_server((chosen.host, chosen.port), family=_family(chosen.host), backlog=2048)
+    except OSError as error:
+        raise UsageError(
+            f"{chosen.host}:{chosen.port} cannot be listened on: {error.strerror}; choose another --port"
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def address(taken: socket.socket) -> str:
+    """Write where a socket listens as the beginning of a URL."""
+    host, port = taken.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(chosen: Settings, taken: socket.socket) -> None:
+    """Serve with these settings on this socket until interrupted."""
     # A web server is not needed by the other commands, which start faster without.
     import uvicorn
-
-    from recommender.api import app_factory  # noqa: F401  (fails here, not in every worker, if it cannot load)
+    from uvicorn.supervisors import Multiprocess
 
     os.environ.update(chosen.environment())
-    uvicorn.run(
-        "recommender.api:app_factory",
-        factory=True,
-        host=chosen.host,
-        port=chosen.port,
-        workers=chosen.workers,
-        log_level="warning",
+    config = uvicorn.Config(
+        "recommender.api:app_factory", factory=True, workers=chosen.workers, log_level="warning"
     )
+    if chosen.workers > 1:
+        Multiprocess(config, sockets=[taken]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[taken])
 
 
 def demo(
@@ -80,23 +101,24 @@ def demo(
     folder = seeds or next((place for place in PLACES if place.is_dir()), None)
     if folder is None or not folder.is_dir():
         raise UsageError(f"no sample stories in {folder or 'seeds/'}; name their folder with --seeds")
-    with tempfile.TemporaryDirectory(prefix="recommender-demo-") as made:
+    with ExitStack() as ended:
+        made = ended.enter_context(tempfile.TemporaryDirectory(prefix="recommender-demo-"))
         chosen = {
             "store": f"sqlite:///{made}/demo.sqlite",
             "models": Path(made) / "models",
             "port": here.settings.port if port is None else port,
         }
         final = settings.load(None, **{**dict(here.settings), **chosen})
+        taken = ended.enter_context(listening(final))
         _prepare(Context(final, here.quiet, here.verbose), folder)
-        address = f"http://{final.host}:{final.port}"
         # Not through the console, which would break the line that is to be copied.
-        typer.echo(f"\nThe page:    {address}/")
-        typer.echo(f"A question:  curl -s '{address}/related?{urlencode({'url': SEED})}'\n")
+        typer.echo(f"\nThe page:    {address(taken)}/")
+        typer.echo(f"A question:  curl -s '{address(taken)}/related?{urlencode({'url': SEED})}'\n")
         if serving:
             # Ended by a supervisor, too, it takes its store with it.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             here.say("Ctrl-C ends the demo.")
-            run(final)
+            run(final, taken)
 
 
 def _prepare(here: Context, folder: Path) -> None:

@@ -98,7 +98,7 @@ def evaluation(report: Mapping[str, Any]) -> RenderableType:
     lines = [
         Text(
             f"{report['protocol']} protocol, cut {report['cut'][:16]}: {report['queries']} queries, "
-            f"{report['relevant']} curated links, {report['stories']} candidates each",
+            f"{report['relevant']} curated links, {report['stories'] - 1} candidates each",
             "dim",
         )
     ]

@@ -43,8 +43,13 @@ def processes(
 ) -> Iterator[Result]:
     """Run on all cores of this machine.
 
-    ``function`` must be a module's top-level function.
+    ``function`` must be a module's top-level function.  A single block runs
+    here: starting workers would take longer.
     """
+    blocks = list(blocks)
+    if len(blocks) < 2:
+        yield from local(function, shared, blocks)
+        return
     context = multiprocessing.get_context(_start_method())
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ProcessPoolExecutor(workers, context, _receive, (function, shared)) as pool:

@@ -39,12 +39,16 @@ class Imported:
 def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silent) -> Imported:
     """Import files and folders.
 
+    The links of a file that is gone from an imported folder are forgotten, its
+    stories are kept: only a document that says ``removed`` takes a story back.
     A file whose size and time are as they were is not read again, unless
     something in it was rejected.  One bad file never stops the rest.  Raises
     ``UsageError`` for a path that does not exist, ``StoreLocked`` if somebody
     else writes.
     """
-    files = sources.discover(path.resolve() for path in paths)
+    places = [path.resolve() for path in paths]
+    files = sources.discover(places)
+    folders = [place for place in places if place.is_dir()]
     with store.writing("import"):
         known: defaultdict[str, set[str]] = defaultdict(set)
         stamps: dict[str, str] = {}
@@ -52,6 +56,9 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
             known[_file(origin)].add(origin)
             stamps[_file(origin)] = stamp
         report = Imported(files=len(files))
+        lost = sorted(set(known) - {path.as_posix() for path in files})
+        gone = [file for file in lost if _inside(file, folders) and not Path(file).exists()]
+        _forget(store, report, [origin for file in gone for origin in known[file]])
         stamped = [(path, _stamp(path)) for path in files]
         fresh = [
             (path, stamp) for path, stamp in stamped if not stamp or stamps.get(path.as_posix()) != stamp
@@ -64,10 +71,17 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
             report.rejections += parsed.rejections
             report.warnings += parsed.warnings
             told = {entry.origin for entry in parsed.entries}
-            gone = [origin for file in parsed.whole for origin in known[file] - told]
-            if gone:
-                store.forget(gone)
+            _forget(store, report, [origin for file in parsed.whole for origin in known[file] - told])
     return report
+
+
+def _forget(store: Store, report: Imported, origins: list[str]) -> None:
+    if origins:
+        report.saved += Saved(links_removed=store.forget(origins))
+
+
+def _inside(file: str, folders: list[Path]) -> bool:
+    return any(folder in Path(file).parents for folder in folders)
 
 
 def _batches(files: list[Stamped]) -> Iterator[list[Stamped]]:

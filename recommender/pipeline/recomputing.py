@@ -19,6 +19,9 @@ from recommender.pipeline.ranking import STORIES
 from recommender.ranker import DecayedSimilarity, Scorer
 from recommender.store import Store
 
+MOST_PLACES = np.iinfo(np.int16).max - 1
+"""Places in an editor's list that can be told apart."""
+
 NEIGHBOURS = 50
 """Neighbours kept for a story."""
 
@@ -85,7 +88,8 @@ class _Curated:
         starts = np.searchsorted(both[:, 0], both[:, 0])
         place = np.arange(len(both)) - starts + 1
         order = np.lexsort((both[:, 1], both[:, 0]))
-        return cls(Pairs(both[order, 0], both[order, 1]), place[order])
+        # Places beyond int16 are cut away with the rest of so long a list.
+        return cls(Pairs(both[order, 0], both[order, 1]), np.minimum(place[order], MOST_PLACES))
 
     def among(self, stories: NDArray[np.int64]) -> _Curated:
         rows = np.isin(self.pairs.story, stories)

@@ -22,6 +22,9 @@ from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import learn
 from recommender.store import Store
 
+RECORD_WAIT = 60.0
+"""Seconds to wait for another writer before a new model is recorded in the store."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -61,7 +64,9 @@ def train(
         "fingerprint": models.fingerprint(corpus),
     }
     model = models.write(root, ranker, GENERATORS, space, data, report)
-    store.record_model(model.id, report)
     if activate:
         models.activate(root, model.id)
+    # An import may be at work: what was learned is on the disk, and its record can wait for a minute.
+    with store.writing("train", wait=RECORD_WAIT):
+        store.record_model(model.id, report)
     return Trained(model, report)

@@ -26,7 +26,8 @@ class Answer:
     ``source`` (``curated`` or ``model``), the fields of ``articles.card`` and
     ``alternates``.  ``model`` and ``generation`` are ``None`` before the first
     recompute.  ``age`` is the story's, in seconds, when the answer was made;
-    ``None`` without a date.
+    ``None`` without a date.  ``ranked`` is false for a story that no recompute
+    has seen.
     """
 
     url: str
@@ -34,6 +35,7 @@ class Answer:
     generation: int | None
     items: list[dict[str, Any]]
     age: float | None
+    ranked: bool = True
 
     def json(self) -> bytes:
         """Write the answer as HTTP and ``--json`` give it; equal answers are equal bytes."""
@@ -98,7 +100,9 @@ class Service:
             {"rank": rank, "score": score, "source": source, **card, "alternates": []}
             for rank, (score, source, card) in enumerate(chosen, 1)
         ]
-        return Answer(story.url, story.model, story.generation, items, self._age(story))
+        return Answer(
+            story.url, story.model, story.generation, items, self._age(story), story.packed is not None
+        )
 
     def story(self, url: str) -> Story:
         """Find the story at ``url``, any form of its address; raises as ``related``."""

@@ -159,7 +159,7 @@ def _wins(telling: _Telling, row: Row[Any], holder: Entry | None) -> bool:
         return False
     if holder is not None and any(retold.key == version.key for retold in holder.versions):
         return True
-    stored = rank(row.published_at, row.own, row.removed, row.digest)
+    stored = rank(row.own, row.published_at, row.removed, row.digest)
     return version.rank > stored or (version.rank == stored and telling.origin < row.origin)
 
 

@@ -75,7 +75,7 @@ aliases = Table(
     Column("kind", SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Every key a story answers to, its own included (``encoding.AliasKind``)."""
+"""Every key a story answers to, its own included (``entries.AliasKind``)."""
 
 links = Table(
     "links",
