@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 SLAB = 8_000_000
-"""Similarities looked at together, rows of a block × stories; a block takes about 50 bytes for each at its peak."""
+"""Similarities looked at together: rows of a block × stories, about 50 bytes each at the peak."""
 
 FADED = 80.0
 """Decays apart after which nothing fades any more: float32 ends at exp(−87), and a story with it."""
