@@ -185,7 +185,13 @@ def test_seed() -> None:
 
 
 class _Loader(yaml.CSafeLoader):
-    """PyYAML's loader with no types but null."""
+    """PyYAML's loader with no types but null, and that for values only: a key is a name."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
