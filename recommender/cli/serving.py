@@ -22,8 +22,8 @@ from recommender.settings import Settings
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
 """The first story of ``seeds/``: what a demo asks for."""
 
-PLACES = (Path("seeds"), Path(__file__).parents[2] / "seeds", Path(__file__).parents[1] / "seeds")
-"""Where the sample stories may be: here, beside the source, inside the installed package."""
+PLACES = (Path("seeds"), Path(__file__).parents[2] / "seeds")
+"""Where the sample stories may be: here, or beside the source. An installed package does not carry them."""
 
 
 def register(app: typer.Typer) -> None:
