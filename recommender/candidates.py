@@ -36,7 +36,8 @@ GENERATORS: tuple[Generator, ...] = (
     Generator("letters", 7.0, 100),
     Generator("trigrams", 14.0, 50),
 )
-"""Together they hold more of the curated stories than any one of them with a list as long."""
+"""United, since words find what letters miss: on ``azure`` the first two could give .865
+nDCG@10 at best, letters alone .793."""
 
 
 @dataclass(frozen=True, slots=True)

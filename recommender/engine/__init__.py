@@ -73,7 +73,7 @@ _task: tuple[Callable[[Any, Any], Any], Any]
 
 
 def _receive(function: Callable[[Any, Any], Any], shared: Any) -> None:
-    # A worker lives for one run, and what blocks make has no cycles: to look for some costs a tenth.
+    # A worker lives for one run, and what blocks make has no cycles: looking for some is time lost.
     gc.disable()
     global _task
     _task = (function, shared)

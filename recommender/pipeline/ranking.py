@@ -50,38 +50,34 @@ def rank(
     if not parts:
         nothing = np.empty(0, np.int64)
         return Ranked(Pairs(nothing, nothing), np.empty(0, np.float32))
-    return Ranked(
-        Pairs(
-            np.concatenate([part.pairs.story for part in parts]),
-            np.concatenate([part.pairs.candidate for part in parts]),
-        ),
-        np.concatenate([part.scores for part in parts]),
-    )
+    return Ranked(_joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
 def rank_block(shared: tuple[Index, Scorer], stories: NDArray[np.int64]) -> Ranked:
     """Score the candidates of a block of stories (b,), ascending."""
     index, scorer = shared
-    pairs = Pairs.united(index.lists, stories)
-    return Ranked(pairs, scorer.score(features(index, pairs)))
+    pairs, matrix = _describe_block(index, stories)
+    return Ranked(pairs, scorer.score(matrix))
 
 
 def describe(
     index: Index, stories: NDArray[np.int64], engine: Engine, progress: Progress
 ) -> tuple[Pairs, NDArray[np.float32]]:
-    """Candidates of some stories (s,), ascending, and their features (p, features)."""
+    """Find the candidates of some stories (s,), ascending, and their features (p, features)."""
     batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
     parts = list(progress(engine(_describe_block, index, batches), len(batches), "describing pairs"))
-    pairs = [part[0] for part in parts]
-    return (
-        Pairs(np.concatenate([p.story for p in pairs]), np.concatenate([p.candidate for p in pairs])),
-        np.concatenate([part[1] for part in parts]),
-    )
+    return _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def _describe_block(index: Index, stories: NDArray[np.int64]) -> tuple[Pairs, NDArray[np.float32]]:
     pairs = Pairs.united(index.lists, stories)
     return pairs, features(index, pairs)
+
+
+def _joined(parts: Sequence[Pairs]) -> Pairs:
+    return Pairs(
+        np.concatenate([part.story for part in parts]), np.concatenate([part.candidate for part in parts])
+    )
 
 
 def linked(pairs: Pairs, links: NDArray[np.int64], stories: int) -> NDArray[np.bool_]:
