@@ -5,23 +5,28 @@
     document ──encode──► Entry ──Store.save──► articles, aliases, links
     ranked neighbours ──Store.publish──► a generation
     key ──Store.find──► story and neighbours ──Store.cards──► an answer
+    links as given ──Store.audited──► an audit
 
 ``encode`` runs in worker processes; one process at a time writes; any number
 read, and see an old generation or a new one, never a mix.
 """
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
+from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.importing import Saved
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
 
 __all__ = [
     "AliasKind",
+    "AuditReader",
     "Card",
+    "CuratedLink",
     "Entry",
     "Found",
     "Generation",
     "ModelRecord",
+    "Named",
     "Saved",
     "Status",
     "Store",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
 from recommender.store import importing, migrations, publishing, reading
+from recommender.store.auditing import AuditReader
 from recommender.store.database import Database
 from recommender.store.importing import Saved
 from recommender.store.locking import Writer
@@ -202,6 +203,15 @@ class Store:
             return corpus.corpus(connection)
 
     # Looking after it
+
+    @contextmanager
+    def audited(self) -> Iterator[AuditReader]:
+        """Read curated links as documents give them, and what is served, all of one snapshot.
+
+        The snapshot lasts as long as the ``with`` block.
+        """
+        with self._database.snapshot() as connection:
+            yield AuditReader(connection)
 
     def generation(self) -> Generation | None:
         """Read which generation is active, ``None`` before the first; cheap enough for every health check."""
