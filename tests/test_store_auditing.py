@@ -33,12 +33,12 @@ def test_links_come_story_by_story_with_where_they_are_from_and_what_they_lead_t
         targets = read.targets()
     assert links == sorted(links, key=lambda link: link.source)
     assert set(links) == {
-        CuratedLink(a, False, key("b"), b, days["b"], False, "z.md", 0),
-        CuratedLink(a, False, NOWHERE, None, None, False, "z.md", 1),
-        CuratedLink(a, False, other, b, days["b"], False, "a.md", 0),
-        CuratedLink(b, False, key("b"), b, days["b"], False, "b.md", 0),
-        CuratedLink(b, False, key("gone"), gone, None, True, "b.md", 1),
-        CuratedLink(gone, True, key("a"), a, days["a"], False, "gone.md", 0),
+        CuratedLink(a, False, "a.md", key("b"), b, days["b"], False, "z.md", 0),
+        CuratedLink(a, False, "a.md", NOWHERE, None, None, False, "z.md", 1),
+        CuratedLink(a, False, "a.md", other, b, days["b"], False, "a.md", 0),
+        CuratedLink(b, False, "b.md", key("b"), b, days["b"], False, "b.md", 0),
+        CuratedLink(b, False, "b.md", key("gone"), gone, None, True, "b.md", 1),
+        CuratedLink(gone, True, "gone.md", key("a"), a, days["a"], False, "gone.md", 0),
     }
     assert targets == {a: {b}, b: {b, gone}, gone: {a}}
 
@@ -51,12 +51,12 @@ def test_links_of_one_document_come_in_its_order(store: Store) -> None:
 
 
 def test_stories_are_named_and_unknown_ids_left_out(store: Store) -> None:
-    save(store, document(story("a")), document(story("gone", removed=True)))
+    save(store, document(story("a")), document(story("gone", day=None, removed=True)))
     a, gone = ids_of(store, "a", "gone")
     with store.audited() as read:
         assert read.stories([gone, a, 10**9]) == {
-            a: ("https://www.news.example/a", "Title of a"),
-            gone: ("https://www.news.example/gone", "Title of gone"),
+            a: ("https://www.news.example/a", "Title of a", 1_577_836_800 + 86_400),
+            gone: ("https://www.news.example/gone", "Title of gone", None),
         }
         assert read.stories([]) == {}
 

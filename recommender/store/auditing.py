@@ -23,11 +23,14 @@ class CuratedLink(NamedTuple):
     ``source`` and ``target`` are ids of stories; ``key`` is what the document
     names, and ``target`` is ``None`` where no story answers to it.
     ``target_published_at`` is in seconds since 1970 (UTC), ``None`` for an
-    undated target or none.  ``place`` counts from 0 within ``origin``.
+    undated target or none.  ``place`` counts from 0 within ``origin``;
+    ``teller`` is the origin whose version of the source is stored, which may
+    be another.
     """
 
     source: int
     source_removed: bool
+    teller: str
     key: str
     target: int | None
     target_published_at: int | None
@@ -37,18 +40,21 @@ class CuratedLink(NamedTuple):
 
 
 class Named(NamedTuple):
-    """What a story is called: the address its publisher gave, and its title."""
+    """What a story is called: its publisher's address, its title, its time in seconds since 1970 (UTC)."""
 
     url: str
     title: str
+    published_at: int | None
 
 
 _target = articles.alias("target")
+_teller = origins.alias("teller")
 
 _LINKS = (
     select(
         links.c.source_id,
         articles.c.removed,
+        _teller.c.origin,
         links.c.target_key,
         _target.c.id,
         _target.c.published_at,
@@ -57,6 +63,7 @@ _LINKS = (
         links.c.place,
     )
     .join_from(links, articles, articles.c.id == links.c.source_id)
+    .join(_teller, _teller.c.id == articles.c.origin_id)
     .join(origins, origins.c.id == links.c.origin_id)
     .outerjoin(aliases, aliases.c.key == links.c.target_key)
     .outerjoin(_target, _target.c.id == aliases.c.article_id)
@@ -66,7 +73,7 @@ _LINKS = (
 _TARGETS = select(links.c.source_id, aliases.c.article_id).join_from(
     links, aliases, aliases.c.key == links.c.target_key
 )
-_STORIES = select(articles.c.id, articles.c.url, articles.c.card)
+_STORIES = select(articles.c.id, articles.c.url, articles.c.published_at, articles.c.card)
 
 
 class AuditReader:
@@ -78,8 +85,10 @@ class AuditReader:
     def links(self) -> Iterator[CuratedLink]:
         """Read every link of every document, streamed: story by story, by id, a document's in its order."""
         rows = self._connection.execute(_LINKS, execution_options={"yield_per": _CHUNK})
-        for source, source_removed, key, target, published_at, removed, origin, place in rows:
-            yield CuratedLink(source, source_removed, key, target, published_at, bool(removed), origin, place)
+        for row in rows:
+            link = CuratedLink(*row)
+            # A dead link's target is neither removed nor not.
+            yield link if link.target is not None else link._replace(target_removed=False)
 
     def targets(self) -> dict[int, set[int]]:
         """Read which stories each story links to, by id; one whose links are all dead is left out."""
@@ -91,7 +100,7 @@ class AuditReader:
     def stories(self, ids: Sequence[int]) -> dict[int, Named]:
         """Read what stories are called, by id, those removed too; unknown ids are left out."""
         return {
-            row.id: Named(row.url, orjson.loads(row.card)["title"])
+            row.id: Named(row.url, orjson.loads(row.card)["title"], row.published_at)
             for chunk in chunks(ids)
             for row in self._connection.execute(_STORIES.where(articles.c.id.in_(chunk)))
         }
