@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from recommender import __version__, settings
-from recommender.cli import learning, looking, models, serving
+from recommender.cli import auditing, learning, looking, models, serving
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
 from recommender.errors import InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
@@ -59,6 +59,7 @@ def globals_(
 
 learning.register(app)
 looking.register(app)
+auditing.register(app)
 serving.register(app)
 app.add_typer(models.app, name="models")
 

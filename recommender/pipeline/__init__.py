@@ -1,4 +1,5 @@
-"""The verbs: import, train, recompute, evaluate, export.  Command line and HTTP call these same functions.
+"""The verbs: import, train, recompute, evaluate, export, audit.
 
-Each is a module of its own, so that an import need not load what a training needs.
+Command line and HTTP call these same functions.  Each is a module of its own, so that an import need
+not load what a training needs.
 """
