@@ -121,11 +121,20 @@ def test_two_addresses_of_one_target_in_a_document_are_a_duplicate(store: Store)
 def test_two_documents_may_give_the_same_link(store: Store) -> None:
     other = "https://b.example/b"
     save(store, document(story("b", original_url=other), story("a")))
-    for origin, target in (("1.md", key("b")), ("2.md", other), ("3.md", key("b"))):
-        save(store, document(story("a"), origin=origin, links=[target]))
+    for origin, *targets in (("1.md", key("b")), ("2.md", key("c"), other), ("3.md", key("c"), key("b"))):
+        save(store, document(story("a"), story("c"), origin=origin, links=targets))
     done = audit(store, NOW)
     assert sum(done.counts.values()) == 0
-    assert done.links == 3, "a and b, b and a, and a and the other address of b"
+    assert done.links == 4, "a has b, the other address of b, and c; b has a"
+
+
+def test_a_duplicate_is_told_of_the_document_that_repeats(store: Store) -> None:
+    other = "https://b.example/b"
+    save(store, document(story("b", original_url=other), story("a")))
+    save(store, document(story("a"), origin="1.md", links=[other]))
+    save(store, document(story("a"), origin="2.md", links=[key("b"), other]))
+    (doubt,) = audit(store, NOW).doubts[Reason.DUPLICATE]
+    assert doubt.given == (Given("2.md", 2),)
 
 
 def test_a_link_that_several_documents_give_is_told_once_with_all_of_them(store: Store) -> None:
@@ -246,6 +255,20 @@ def test_the_models_view_is_its_own_order_as_if_nobody_had_linked(store: Store) 
     }
     assert list(views) == ["b", "c", "d", "e"], "those that are most surely right come first"
     assert (done.generation, done.model) == (1, "m")
+
+
+def test_a_link_newer_than_the_recompute_may_rank_later_than_the_last_too(store: Store) -> None:
+    save(store, document(story("a"), story("b")), document(story("b"), story("x")))
+    publish(store, {"a": [("x", 0.5, 0), ("b", 0.25, 0)]})
+    (doubt,) = audit(store, NOW).doubts[Reason.ONE_WAY]
+    assert doubt.view == View(2, 2, False, 0.25, 1)
+
+
+def test_a_story_is_not_ranked_for_itself(store: Store) -> None:
+    save(store, document(story("a", original_url=key("a2")), story("b"), links=[key("a2")]))
+    publish(store, {"a": [("b", 0.5, 0)]})
+    (doubt,) = audit(store, NOW).doubts[Reason.ITSELF]
+    assert doubt.view is None
 
 
 def test_a_story_without_a_list_has_no_view(store: Store) -> None:
