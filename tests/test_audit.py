@@ -331,6 +331,16 @@ def test_the_most_doubtful_come_first_and_a_limit_keeps_them(
     assert len(done.stories) == 6, "no more is read than is told"
 
 
+def test_an_audit_is_the_same_on_both_databases(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        save(store, document(story("a"), story("b"), origin="a.md"), document(story("b"), story("c")))
+        save(store, document(story("c"), links=[NOWHERE]))
+        publish(store, {"a": [("c", 0.5, 0), ("b", 0.25, 1)], "b": [("c", 0.5, 1)]})
+        done = audit(store, NOW)
+    assert told(done) == {("one-way", "a", "b"), ("dead", "c", NOWHERE)}
+    assert done.doubts[Reason.ONE_WAY][0].view == View(2, 2, False, 0.25, 1)
+
+
 def test_only_the_reasons_asked_for_are_told_and_all_are_counted(store: Store) -> None:
     save(store, document(story("a"), links=[NOWHERE]), document(story("b", original_url=key("x"))))
     save(store, document(story("b", original_url=key("x")), links=[key("x")], origin="2"))
