@@ -14,6 +14,7 @@
     │   ├── StoreOutdated       the schema is older or newer than this program's
     │   └── StoreLocked         another writer is at work
     ├── NothingToLearn          too few stories or links to do what was asked
+    ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
     └── ModelError
         ├── ModelNotFound       no model folder of that name
         ├── ModelCorrupt        a file is missing, cut short or changed
@@ -92,6 +93,13 @@ class StoreLocked(StoreError):
 
 class NothingToLearn(RecommenderError):
     """Too few stories or links to do what was asked."""
+
+
+class UnsoundEvaluation(RecommenderError, AssertionError):
+    """A number would be worthless: a hidden link can be seen, a query or a list breaks the protocol.
+
+    The fault is the program's, not its user's.
+    """
 
 
 class ModelError(RecommenderError):
