@@ -110,6 +110,10 @@ def test_an_unknown_story_fails_by_name(newsroom: Run) -> None:
         (["evaluate", "--cut", "yesterday"], 2, "expected a date"),
         (["evaluate", "--compare", "word2vec"], 2, "word2vec"),
         (["evaluate", "--protocol", "hot"], 2, "hot"),
+        (["evaluate", "--seed", "1"], 2, "warm"),
+        (["evaluate", "--protocol", "warm", "--cut", "2024-03-22"], 2, "cold"),
+        (["evaluate", "--json", "none/there/x.json"], 2, "no folder none/there"),
+        (["evaluate", "--per-query", "none/there/x.jsonl"], 2, "no folder none/there"),
         (["recompute", "--engine", "steam"], 2, "steam"),
         (["export", "-o", "none/there/x.jsonl"], 2, "cannot be written"),
         (["models", "show", "../../etc"], 1, "model-not-found"),
@@ -156,6 +160,27 @@ def test_evaluate_writes_json_that_says_what_the_table_says(newsroom: Run, tmp_p
     assert list(report["systems"]) == ["recommender", "tfidf"]
     assert f"{report['systems']['tfidf']['ndcg']:.3f}" in result.stdout
     assert f"{report['queries']} queries" in result.stdout
+
+
+def test_evaluate_shows_slices_and_writes_single_queries(newsroom: Run, tmp_path: Path) -> None:
+    report, lines = tmp_path / "report.json", tmp_path / "queries.jsonl"
+    arguments = ["--protocol", "warm", "--seed", "3", "--compare", "bm25, tfidf-decay", "--engine", "local"]
+    result = newsroom("evaluate", *arguments, "--slices", "--json", str(report), "--per-query", str(lines))
+    assert result.returncode == 0, result.stderr
+    told = json.loads(report.read_text())
+    assert (told["protocol"], told["cut"], told["seed"]) == ("warm", None, 3)
+    assert list(told["systems"]) == ["recommender", "bm25", "tfidf-decay"]
+    assert "warm protocol, seed 3" in result.stdout
+    for parts in told["slices"].values():
+        for part in parts:
+            (line,) = re.findall(rf"^{re.escape(part['name'])} +{part['queries']} .*", result.stdout, re.M)
+            assert f"{part['systems']['recommender']['ndcg']:.3f}" in line
+    queries = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(queries) == told["queries"]
+    mean = sum(query["systems"]["bm25"]["map"] for query in queries) / len(queries)
+    assert mean == pytest.approx(told["systems"]["bm25"]["map"])
+    assert max(map(len, result.stdout.splitlines())) <= 120
+    assert "…" not in result.stdout, "nothing is cut off at 120 columns"
 
 
 def test_export_has_a_line_a_story(newsroom: Run, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +15,14 @@ import pytest
 from recommender import models
 from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import local, processes
-from recommender.errors import NothingToLearn, StoreLocked, UsageError
+from recommender.errors import NothingToLearn, StoreLocked, UnsoundEvaluation, UsageError
+from recommender.evaluation import BASELINES, cold
+from recommender.index import prepare
 from recommender.pipeline import importing, training
-from recommender.pipeline.evaluating import evaluate
+from recommender.pipeline.evaluating import evaluate, judge, measure
 from recommender.pipeline.exporting import export
 from recommender.pipeline.importing import import_paths
+from recommender.pipeline.progress import silent
 from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.training import train
 from recommender.store import Store
@@ -314,6 +320,68 @@ class TestEvaluate:
 
         cut = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(first) + 1)
         assert not evaluate(corpus, cut, systems=[]).learned
+
+    def test_is_ahead_of_the_baselines_in_the_archive_too(self, newsroom: tuple[Store, Path]) -> None:
+        result = evaluate(newsroom[0].corpus(), protocol="warm", seed=1)
+        assert (result.protocol, result.cut, result.seed) == ("warm", None, 1)
+        assert result.learned
+        assert all(result.systems["recommender"]["ndcg"] > result.systems[name]["ndcg"] for name in BASELINES)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"protocol": "hot"}, "no protocol 'hot'; there are: cold, warm"),
+            ({"protocol": "cold", "seed": 0}, "--seed is of the warm protocol"),
+            ({"protocol": "warm", "cut": datetime(2024, 3, 1, tzinfo=UTC)}, "--cut is of the cold protocol"),
+        ],
+    )
+    def test_what_belongs_to_another_protocol(
+        self, newsroom: tuple[Store, Path], options: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(UsageError, match=message):
+            evaluate(newsroom[0].corpus(), **options)
+
+    @pytest.mark.parametrize("protocol", ["cold", "warm"])
+    def test_what_is_hidden_changes_no_list(self, newsroom: tuple[Store, Path], protocol: str) -> None:
+        """Whatever the hidden links were, our lists are the same: neither index nor ranker knew them."""
+        corpus = newsroom[0].corpus()
+        before = judge(corpus, systems=["tfidf"], protocol=protocol)
+        queries = before.split.queries
+        touched = np.isin(corpus.links, queries).any(axis=1)
+        wrong = corpus.links[touched].copy()
+        # Each link gets the next query at its query's end: as many stories are linked, to others.
+        wrong[np.isin(wrong, queries)] = np.roll(queries, 1)[
+            np.searchsorted(queries, wrong[np.isin(wrong, queries)])
+        ]
+        rewired = replace(corpus, links=np.vstack([corpus.links[~touched], wrong]))
+        after = judge(rewired, systems=["tfidf"], protocol=protocol)
+        assert after.split.queries.tolist() == queries.tolist()
+        assert [one.tolist() for one in after.split.relevant] != [
+            one.tolist() for one in before.split.relevant
+        ]
+        for name, rows in before.ranked.items():
+            np.testing.assert_array_equal(after.ranked[name], rows, err_msg=name)
+
+    def test_a_leak_stops_the_run(self, newsroom: tuple[Store, Path]) -> None:
+        corpus = newsroom[0].corpus()
+        _, index = prepare(corpus)
+        leaking = replace(cold(corpus), corpus=corpus)
+        with pytest.raises(UnsoundEvaluation, match="visible to the ranker"):
+            measure(index, leaking, 10, [], local, silent)
+
+    def test_a_system_named_twice_is_asked_once(self, newsroom: tuple[Store, Path]) -> None:
+        judged = judge(newsroom[0].corpus(), systems=["bm25", "tfidf", "bm25"])
+        assert list(judged.ranked) == ["recommender", "bm25", "tfidf"]
+
+    def test_the_report_and_single_queries_are_json(self, newsroom: tuple[Store, Path]) -> None:
+        judged = judge(newsroom[0].corpus(), k=5, systems=["tfidf"])
+        report = json.loads(json.dumps(judged.report()))
+        assert report["systems"]["tfidf"]["ndcg"] == judged.summary().systems["tfidf"]["ndcg"]
+        assert set(report["slices"]) == {"provider", "topic", "age", "links"}
+        lines = json.loads(json.dumps(list(judged.per_query())))
+        assert len(lines) == report["queries"]
+        assert sum(len(line["relevant"]) for line in lines) == report["relevant"]
+        assert all(len(line["systems"]["recommender"]["ranked"]) == 5 for line in lines)
 
 
 class TestExport:

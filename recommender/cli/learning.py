@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
@@ -138,47 +138,80 @@ def recompute(
 def evaluate(
     context: typer.Context,
     protocol: Annotated[
-        str, typer.Option(help="cold: the day a story comes out, its links unknown.")
+        str,
+        typer.Option(
+            help="cold: the day a story comes out, its links unknown; warm: a story of the archive, "
+            "its own links unknown, all others drawn."
+        ),
     ] = "cold",
     cut: Annotated[
         str | None,
         typer.Option(
-            help="Hide links of stories published after this time (a date is its first moment); "
+            help="Cold: hide links of stories published after this time (a date is its first moment); "
             "by default those of the newest fifth.",
             metavar="DATE",
         ),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Warm: which tenth of the linked stories is asked; 0 by default.", metavar="N"
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="Length of the lists.")] = 10,
     compare: Annotated[
-        str, typer.Option(help="Systems to compare with.")
+        str,
+        typer.Option(
+            help="Systems to compare with, any number: those named here, and with their extras "
+            "bm25 and minilm.",
+            metavar="NAME,…",
+        ),
     ] = "tfidf,tfidf-decay,trigram-decay",
+    slices: Annotated[
+        bool,
+        typer.Option("--slices", help="Also show the queries by provider, topic, age and number of links."),
+    ] = False,
     json: Annotated[
-        Path | None, typer.Option(help="Also write the report to this file.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Also write the report, slices included, to this file.", metavar="FILE"),
+    ] = None,
+    per_query: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write every query's lists, right answers and metrics to this file: JSONL, a line "
+            "a query.",
+            metavar="FILE",
+        ),
     ] = None,
     engine_name: Engine = None,
 ) -> None:
     """Measure the ranking against the editors' own links, next to baselines.
 
-    Links of stories published after the cut are hidden, a ranker is trained on the rest, and then
-    asked for them. nDCG comes with a 95 % bootstrap interval, each comparison with a paired one.
+    Links are hidden by a protocol, a ranker is trained on the rest, and then asked for them. nDCG
+    comes with a 95 % bootstrap interval, each comparison with a paired one.
 
-    Example:  recommender evaluate --cut 2024-03-22 --json report.json
+    Example:  recommender evaluate --compare tfidf-decay,bm25 --slices --json report.json
     """
-    from recommender.articles import iso
-    from recommender.pipeline.evaluating import evaluate as run_evaluation
+    from recommender.pipeline.evaluating import judge
 
     here = current(context)
-    if protocol != "cold":
-        raise UsageError(f"no protocol {protocol!r}; there is: cold")
+    for path in (json, per_query):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path}: cannot be written: no folder {path.parent}")
     run = engine.named(engine_name or here.settings.engine)
     with here.open() as store:
         corpus = store.corpus()
-    systems = [name for name in compare.split(",") if name]
-    report: dict[str, Any] = asdict(run_evaluation(corpus, _date(cut), k, systems, run, here.progress))
-    report["cut"] = iso(report["cut"])
+    systems = [name.strip() for name in compare.split(",") if name.strip()]
+    judged = judge(corpus, _date(cut), k, systems, run, here.progress, protocol=protocol, seed=seed)
+    report = judged.report()
     if json is not None:
         _write(json, orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if per_query is not None:
+        lines = (orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in judged.per_query())
+        _write(per_query, b"".join(lines))
     here.out.print(show.evaluation(report))
+    if slices:
+        here.out.print(show.slices(report))
 
 
 def export(

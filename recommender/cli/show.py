@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from recommender.pipeline.importing import Imported
     from recommender.service import Answer
 
-METRICS = ("recall", "mrr", "p@1")
+METRICS = ("recall", "mrr", "map", "p@1")
 """Columns beside nDCG."""
+
+SHARES = ("coverage", "short")
+"""Columns in per cent: queries with any answer, and those with fewer than asked for."""
+
+WAYS = {
+    "provider": "provider",
+    "topic": "first topic",
+    "age": "nearest right answer",
+    "links": "right answers",
+}
+"""How queries are sliced, as a person reads it."""
 
 WIDTH = 46
 """Characters shown of an address."""
@@ -84,29 +95,71 @@ def evaluation(report: Mapping[str, Any]) -> RenderableType:
     table.add_column("95 % interval", justify="right", style="dim")
     for metric in METRICS:
         table.add_column(metric, justify="right")
+    for share in SHARES:
+        table.add_column(share, justify="right", style="dim")
     table.add_column("ours is ahead by", justify="right", no_wrap=True)
     for name, system in report["systems"].items():
-        low, high = system["interval"]
-        ahead = Text()
-        if "ahead" in system:
-            least, most = system["ahead"]["interval"]
-            style = "green" if least > 0 else "red" if most < 0 else ""
-            ahead = Text(f"{system['ahead']['mean']:+.3f} [{least:+.3f}, {most:+.3f}]", style)
-        style = "bold" if name == "recommender" else ""
         numbers = [f"{system[metric]:.3f}" for metric in METRICS]
-        table.add_row(name, f"{system['ndcg']:.3f}", f"{low:.3f}–{high:.3f}", *numbers, ahead, style=style)
+        shares = [f"{100 * system[share]:.0f} %" for share in SHARES]
+        table.add_row(
+            name,
+            f"{system['ndcg']:.3f}",
+            _interval(system["interval"]),
+            *numbers,
+            *shares,
+            _lead(system.get("ahead")),
+            style="bold" if name == "recommender" else "",
+        )
+    how = f"cut {report['cut'][:16]}" if report["protocol"] == "cold" else f"seed {report['seed']}"
     lines = [
         Text(
-            f"{report['protocol']} protocol, cut {report['cut'][:16]}: {report['queries']} queries, "
+            f"{report['protocol']} protocol, {how}: {report['queries']} queries, "
             f"{report['relevant']} curated links, {report['stories'] - 1} candidates each",
             "dim",
         )
     ]
     if not report["learned"]:
-        lines.append(
-            Text("Too few links before the cut: the ranking is untrained similarity with decay.", "yellow")
-        )
+        left = "before the cut" if report["protocol"] == "cold" else "left"
+        lines.append(Text(f"Too few links {left}: the ranking is untrained similarity with decay.", "yellow"))
     return Group(table, Text(), *lines)
+
+
+def slices(report: Mapping[str, Any]) -> RenderableType:
+    """Lay out a report's slices: a table for each way of cutting, ours and the best other system in it."""
+    tables: list[RenderableType] = []
+    for way, parts in report["slices"].items():
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+        table.add_column(WAYS[way], width=28, no_wrap=True)
+        table.add_column("queries", justify="right")
+        for name in parts[0]["systems"]:
+            table.add_column(name, justify="right", min_width=11)
+            table.add_column("95 % interval", justify="right", style="dim")
+        table.add_column("ours is ahead by", justify="right", no_wrap=True)
+        for part in parts:
+            cells = [
+                cell
+                for system in part["systems"].values()
+                for cell in (f"{system['ndcg']:.3f}", _interval(system["interval"]))
+            ]
+            table.add_row(plain(part["name"]), str(part["queries"]), *cells, _lead(part.get("ahead")))
+        tables += [Text(), table]
+    note = Text(f"nDCG@{report['k']}; no interval where the queries are too few for one", "dim")
+    return Group(*tables, Text(), note)
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f"{bounds[0]:.3f}–{bounds[1]:.3f}"
+
+
+def _lead(ahead: Mapping[str, Any] | None) -> Text:
+    """Write a lead with its interval, coloured where it holds."""
+    if ahead is None:
+        return Text()
+    if ahead["interval"] is None:
+        return Text(f"{ahead['mean']:+.3f}")
+    least, most = ahead["interval"]
+    style = "green" if least > 0 else "red" if most < 0 else ""
+    return Text(f"{ahead['mean']:+.3f} [{least:+.3f}, {most:+.3f}]", style)
 
 
 def warnings(report: Imported, console: Console, *, every: bool) -> None:

@@ -1,35 +1,87 @@
-"""Evaluate: the ranker, fitted on what was known before the cut, against baselines on what came after."""
+"""Evaluate: the ranker, fitted on the links a protocol leaves, against baselines on those it hides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.articles import iso
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local
 from recommender.errors import NothingToLearn, UsageError
-from recommender.evaluation import BASELINES, Split, cold, compare
+from recommender.evaluation import BASELINES, Split, baseline, cold, compare, per_query, slices, warm
 from recommender.features import directions, names
 from recommender.index import Index, prepare
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import learn, rank
 from recommender.ranker import DecayedSimilarity, Scorer
 
+OURS = "recommender"
+"""This project's name among the systems: the first of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Systems measured side by side; ``systems`` as ``evaluation.compare`` gives them, ours first."""
+    """Systems measured side by side; ``systems`` as ``evaluation.compare`` gives them, ours first.
+
+    ``cut`` is cold's, ``seed`` warm's; the other one is ``None``.
+    """
 
     protocol: str
-    cut: datetime
+    cut: datetime | None
+    seed: int | None
     k: int
     queries: int
     relevant: int
     stories: int
     learned: bool
     systems: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was asked and what every system answered, to be looked at from all sides.
+
+    ``ranked`` holds lists (q, k) of rows by system, ours first, −1 where one
+    has ended.
+    """
+
+    split: Split
+    ranked: Mapping[str, NDArray[np.int64]]
+    k: int
+    learned: bool
+
+    def summary(self) -> Evaluation:
+        """Measure the systems side by side.  Raises ``UnsoundEvaluation`` for lists that none may give."""
+        cut = self.split.cut
+        return Evaluation(
+            protocol=self.split.protocol,
+            cut=None if cut is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=cut),
+            seed=self.split.seed,
+            k=self.k,
+            queries=len(self.split.queries),
+            relevant=int(sum(map(len, self.split.relevant))),
+            stories=len(self.split.corpus),
+            learned=self.learned,
+            systems=compare(self.ranked, self.split, self.k),
+        )
+
+    def report(self) -> dict[str, Any]:
+        """Everything as JSON has it: the summary, and ``slices``."""
+        summary = self.summary()
+        return asdict(summary) | {
+            "cut": iso(summary.cut),
+            "slices": slices(self.ranked, self.split, self.k),
+        }
+
+    def per_query(self) -> Iterator[dict[str, Any]]:
+        """Give every query's answers and metrics, as ``evaluation.per_query`` does."""
+        return per_query(self.ranked, self.split, self.k)
 
 
 def evaluate(
@@ -39,44 +91,87 @@ def evaluate(
     systems: Iterable[str] = tuple(BASELINES),
     engine: Engine = local,
     progress: Progress = silent,
+    *,
+    protocol: str = "cold",
+    seed: int | None = None,
 ) -> Evaluation:
-    """Measure this project's ranking and the named baselines with the cold protocol.
+    """Measure this project's ranking and the named baselines; see ``judge``."""
+    return judge(corpus, cut, k, systems, engine, progress, protocol=protocol, seed=seed).summary()
 
-    Raises ``UsageError`` for a system there is not, ``NothingToLearn`` where
-    nothing is left to ask for.
+
+def judge(
+    corpus: Corpus,
+    cut: datetime | None = None,
+    k: int = 10,
+    systems: Iterable[str] = tuple(BASELINES),
+    engine: Engine = local,
+    progress: Progress = silent,
+    *,
+    protocol: str = "cold",
+    seed: int | None = None,
+) -> Judgement:
+    """Hide links by a protocol, and ask this project's ranking and the named baselines for them.
+
+    ``cut`` belongs to the cold protocol, ``seed`` (0 unless told) to the warm
+    one.  Raises ``UsageError`` for a system or a protocol there is not, or
+    what belongs to the other protocol; ``MissingExtra`` for a system whose
+    package is not installed; ``NothingToLearn`` where nothing is left to ask
+    for.
     """
-    chosen = list(systems)
+    chosen = list(dict.fromkeys(systems))
     for name in chosen:
-        if name not in BASELINES:
-            raise UsageError(f"no system {name!r} to compare with; there are: {', '.join(BASELINES)}")
-    split = cold(corpus, None if cut is None else cut.timestamp() / 86_400)
+        baseline(name)
+    split = _split(corpus, protocol, cut, seed)
     _, index = prepare(split.corpus, engine=engine)
-    return measure(index, split, k, chosen, engine, progress)
+    return _judged(index, split, k, chosen, engine, progress)
+
+
+def _split(corpus: Corpus, protocol: str, cut: datetime | None, seed: int | None) -> Split:
+    if protocol == "cold":
+        if seed is not None:
+            raise UsageError("--seed is of the warm protocol; the cold one draws nothing")
+        return cold(corpus, None if cut is None else cut.timestamp() / 86_400)
+    if protocol == "warm":
+        if cut is not None:
+            raise UsageError("--cut is of the cold protocol; the warm one hides links of any time")
+        return warm(corpus, seed=0 if seed is None else seed)
+    raise UsageError(f"no protocol {protocol!r}; there are: cold, warm")
 
 
 def measure(
     index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
 ) -> Evaluation:
-    """Measure with an index made already: it knows no links, so it serves every split."""
-    scorer, learned = fitted(index, split, engine, progress)
+    """Measure with an index of the same stories, made already."""
+    return _judged(index, split, k, systems, engine, progress).summary()
+
+
+def _judged(
+    index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
+) -> Judgement:
+    index, scorer, learned = ready(index, split, engine, progress)
     ours = rank(index, scorer, split.queries, engine, progress, "ranking queries").best(split.queries, k)
-    ranked = {"recommender": ours}
+    ranked = {OURS: ours}
     for name in progress(list(systems), len(list(systems)), "baselines"):
-        ranked[name] = BASELINES[name](split.corpus, split.queries, k)
-    return Evaluation(
-        protocol="cold",
-        cut=datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=split.cut),
-        k=k,
-        queries=len(split.queries),
-        relevant=int(sum(map(len, split.relevant))),
-        stories=len(split.corpus),
-        learned=learned,
-        systems=compare(ranked, split, k),
-    )
+        ranked[name] = baseline(name)(split.corpus, split.queries, k)
+    return Judgement(split, ranked, k, learned)
+
+
+def ready(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Index, Scorer, bool]:
+    """Give the index and the scorer to judge a split with, and whether the scorer is a learned one.
+
+    The only place where an evaluation gets them: both may know of links what
+    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories
+    and holds no links, so it serves every split as it is.
+    """
+    scorer, learned = fitted(index, split, engine, progress)
+    return index, scorer, learned
 
 
 def fitted(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Scorer, bool]:
-    """Fit on the links that a split leaves; where they are too few, similarity with decay, and False."""
+    """Fit on the links that a split leaves; where they are too few, similarity with decay, and False.
+
+    Raises ``UnsoundEvaluation`` if the split leaks.
+    """
     generators = [one.generator for one in index.lists]
     links = split.corpus.links
     split.check()
