@@ -122,7 +122,7 @@ def test_minilm_is_loaded_from_its_package_and_fetches_nothing(monkeypatch: pyte
     for module in (package, library):
         module.__spec__ = find_spec("json")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS"):
         monkeypatch.setenv(name, "0")
     corpus = dated_newsroom()
     ranked = baseline("minilm")(corpus, rows(3, 7), 5)

@@ -133,7 +133,7 @@ def slices(report: Mapping[str, Any]) -> RenderableType:
         table.add_column("queries", justify="right")
         for name in parts[0]["systems"]:
             table.add_column(name, justify="right", min_width=11)
-            table.add_column("95 % interval", justify="right", style="dim")
+            table.add_column("95 %", justify="right", style="dim")
         table.add_column("ours is ahead by", justify="right", no_wrap=True)
         for part in parts:
             cells = [
