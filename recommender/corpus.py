@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,22 @@ class Neighbour(NamedTuple):
 
     ``score`` is the model's, in 0–1, higher is better.  ``curated`` is the
     1-based place among the story's curated links, its own in the editor's
-    order and then those of stories that link to it; 0 for no link.
+    order and then those of stories that link to it; 0 for no link.  ``group``
+    tells copies: equal numbers above 0 are copies of one another, ``OWN`` are
+    copies of the story whose list it is, 0 has no copy in the list.
     """
 
     article: int
     score: float
     curated: int = 0
+    group: int = 0
 
 
-NEIGHBOUR_DTYPE = np.dtype([("article", "<i8"), ("score", "<f4"), ("curated", "<i2")])
-"""How a list of neighbours is packed, best score first: 14 bytes each, little-endian."""
+OWN: Final = -1
+"""``Neighbour.group`` of a copy of the story itself."""
+
+NEIGHBOUR_DTYPE = np.dtype([("article", "<i8"), ("score", "<f4"), ("curated", "<i2"), ("group", "<i2")])
+"""How a list of neighbours is packed, best score first: 16 bytes each, little-endian."""
 
 
 Curated = Literal["first", "mixed", "off"]
@@ -41,7 +47,9 @@ def in_order(packed: bytes, curated: Curated = "first") -> list[Neighbour]:
     With ``off`` the links count for nothing: ``curated`` is 0 for all.
     """
     entries = np.frombuffer(packed, NEIGHBOUR_DTYPE).tolist()
-    listed = [Neighbour(article, round(score, DIGITS), place) for article, score, place in entries]
+    listed = [
+        Neighbour(article, round(score, DIGITS), place, group) for article, score, place, group in entries
+    ]
     if curated == "off":
         return [one._replace(curated=0) for one in listed]
     if curated == "first":

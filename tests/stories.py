@@ -47,7 +47,7 @@ def save(store: Store, *documents: Document, fingerprint: str = "") -> Saved:
 
 def packed(*neighbours: tuple[int, float]) -> bytes:
     """Pack (story id, score) pairs the way ``Store.publish`` takes them."""
-    rows = [(article, score, 0) for article, score in neighbours]
+    rows = [(article, score, 0, 0) for article, score in neighbours]
     return np.array(rows, dtype=NEIGHBOUR_DTYPE).tobytes()
 
 

@@ -55,7 +55,7 @@ def fill(store: Store, *articles: Article) -> None:
     def packed(article: int) -> bytes:
         others = [other for other in ids if other != article]
         return np.array(
-            [(other, 0.9 - n / 10, int(n == 0)) for n, other in enumerate(others)], dtype=NEIGHBOUR_DTYPE
+            [(other, 0.9 - n / 10, int(n == 0), 0) for n, other in enumerate(others)], dtype=NEIGHBOUR_DTYPE
         ).tobytes()
 
     store.publish("m1", [(article, packed(article)) for article in ids])

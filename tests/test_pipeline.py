@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from recommender import models
-from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE, OWN
 from recommender.engine import local, processes
 from recommender.errors import NothingToLearn, StoreLocked, UnsoundEvaluation, UsageError
 from recommender.evaluation import BASELINES, cold
@@ -281,6 +281,32 @@ class TestTrainAndRecompute:
         neighbours = listed(empty, "https://news.example/story-3")
         assert len(neighbours) == 10
         assert empty.find(canonical("https://news.example/story-3")).id not in neighbours["article"]
+
+    def test_lists_tell_copies(self, empty: Store, tmp_path: Path) -> None:
+        text = " ".join(f"word{number}" for number in range(30))
+        stories = {
+            "one": ("The harbour bridge closes for repairs", f"Early {text}"),
+            "two": ("The harbour bridge closes for repairs", f"Late {text}"),
+            "three": ("Ferries at the harbour bridge run late", "Another text about the bridge"),
+            "four": ("Divers have looked at the harbour bridge", "The bridge again, and another text"),
+        }
+        for slug, (title, excerpt) in stories.items():
+            write(tmp_path, slug, f"{title}\nexcerpt: {excerpt}")
+        import_paths(empty, [tmp_path])
+        recompute(empty, tmp_path / "models")
+        number = {slug: empty.find(canonical(f"https://news.example/{slug}")).id for slug in stories}
+        groups = {
+            slug: {
+                int(one["article"]): int(one["group"])
+                for one in listed(empty, f"https://news.example/{slug}")
+            }
+            for slug in stories
+        }
+        one, two, three, four = number.values()
+        assert groups["one"] == {two: OWN, three: 0, four: 0}
+        assert groups["two"] == {one: OWN, three: 0, four: 0}
+        assert groups["three"][four] == 0
+        assert groups["three"][one] == groups["three"][two] > 0
 
     def test_a_removed_story_is_nobodys_neighbour(self, tmp_path: Path) -> None:
         folder = tmp_path / "seeds"

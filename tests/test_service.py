@@ -26,8 +26,9 @@ NOW = datetime(2020, 3, 1, tzinfo=UTC)
 Newsroom = Callable[..., Service]
 
 
-def rows(*neighbours: tuple[int, float, int]) -> bytes:
-    return np.array(list(neighbours), dtype=NEIGHBOUR_DTYPE).tobytes()
+def rows(*neighbours: tuple[int, float, int] | tuple[int, float, int, int]) -> bytes:
+    """Pack (id, score, place, group of copies) of neighbours; without a group they have no copies."""
+    return np.array([(*one, 0)[:4] for one in neighbours], dtype=NEIGHBOUR_DTYPE).tobytes()
 
 
 @pytest.fixture

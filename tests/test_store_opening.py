@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -19,6 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from stories import document, key, packed, save, story
 
+from recommender.corpus import Neighbour, in_order
 from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
 from recommender.store import Store, schema
 
@@ -146,6 +149,33 @@ def test_an_older_store_is_upgraded_only_by_who_may(store_url: str) -> None:
         Store.open(store_url, create=False)
     with Store.open(store_url) as store:
         assert store.status().stories == 0
+
+
+def downgrade(store: Store, revision: str) -> None:
+    """Make the tables an older program's again."""
+    config = Config()
+    config.set_main_option("script_location", "recommender.store:migrations")
+    with store._writer.transaction("test") as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def test_lists_of_an_older_program_are_served_on(store_url: str) -> None:
+    """Until revision 0002 a neighbour had 14 bytes: no number of its group of copies."""
+    with Store.open(store_url) as store:
+        save(store, *(document(story(name)) for name in "abc"))
+        a, b, c = store.corpus().ids.tolist()
+        store.publish("m0", [(a, packed((c, 0.5)))])
+        store.publish("m1", [(a, packed((b, 0.75), (c, 0.5))), (b, b""), (c, packed((a, 0.25)))])
+        downgrade(store, "0001")
+        found = store.find(key("a"))
+        assert found is not None
+        assert found.packed == struct.pack("<qfhqfh", b, 0.75, 0, c, 0.5, 0)
+    with pytest.raises(StoreOutdated, match="an import upgrades them"):
+        Store.open(store_url, create=False)
+    with Store.open(store_url) as store, store.exported() as (_, lists):
+        assert dict(lists) == {a: packed((b, 0.75), (c, 0.5)), b: b"", c: packed((a, 0.25))}
+        assert in_order(packed((b, 0.75))) == [Neighbour(b, 0.75, 0, 0)]
 
 
 def test_a_failed_upgrade_changes_nothing(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender import models
+from recommender import copies, models
 from recommender.candidates import GENERATORS, Pairs
 from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.engine import Engine, local
@@ -60,7 +60,7 @@ def recompute(
         curated = _Curated.of(corpus)
         rows = np.arange(len(corpus))
         batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
-        shared = (index, scorer, curated, corpus.ids, k)
+        shared = (index, scorer, curated, corpus.ids, copies.groups(corpus, index), k)
         parts = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
         lists = [packed for part in parts for packed in part]
         generation = store.publish(name, zip(corpus.ids.tolist(), lists, strict=True))
@@ -106,10 +106,11 @@ class _Curated:
 
 
 def _pack_block(
-    shared: tuple[Index, Scorer, _Curated, NDArray[np.int64], int], stories: NDArray[np.int64]
+    shared: tuple[Index, Scorer, _Curated, NDArray[np.int64], NDArray[np.int64], int],
+    stories: NDArray[np.int64],
 ) -> list[bytes]:
     """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all."""
-    index, scorer, curated, ids, k = shared
+    index, scorer, curated, ids, groups, k = shared
     curated = curated.among(stories)
     pairs = Pairs.united(index.lists, stories, curated.pairs)
     packed = np.zeros(len(pairs), NEIGHBOUR_DTYPE)
@@ -120,6 +121,9 @@ def _pack_block(
     for story, run in pairs.runs():
         some = packed[run]
         first = np.where(some["curated"] > 0, some["curated"], np.iinfo(np.int16).max)
-        some = some[np.lexsort((some["article"], -some["score"], first))[:k]]
-        lists[story] = some[np.lexsort((some["article"], -some["score"]))].tobytes()
+        kept = np.lexsort((some["article"], -some["score"], first))[:k]
+        kept = kept[np.lexsort((some["article"][kept], -some["score"][kept]))]
+        some = some[kept]
+        some["group"] = copies.numbered(groups[pairs.candidate[run][kept]], groups[story])
+        lists[story] = some.tobytes()
     return [lists.get(int(story), b"") for story in stories]

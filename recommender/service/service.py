@@ -145,8 +145,8 @@ class Service:
         step = (len(entries) or 1) if options.reads_cards else options.limit
         for start in range(0, len(entries), step):
             batch = entries[start : start + step]
-            cards = self._store.cards([article for article, _, _ in batch])
-            for article, score, place in batch:
+            cards = self._store.cards([article for article, *_ in batch])
+            for article, score, place, _ in batch:
                 found = cards.get(article)
                 if found is None or not _is_out(found, now) or not window.admits(found.published_at):
                     continue

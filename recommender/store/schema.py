@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
