@@ -112,11 +112,15 @@ def test_every_option_is_a_parameter(client: TestClient) -> None:
         "exclude": ([key("a"), key("b")], everything[2:]),
         "direction": ("background", []),
         "curated": ("off", everything),
+        "duplicates": ("show", everything),
+        "diversity": (1, everything),
         "min_score": (0.85, everything[:1]),
+        "fill": ("true", everything),
     }
     assert set(values) == set(Options.model_fields)
     for name, (value, expected) in values.items():
-        assert shown(**{name: value}) == expected, name
+        assert shown(**{"fill": "false", name: value}) == expected, name
+    assert sorted(shown(min_score=0.85)) == sorted(everything)
 
 
 def test_one_story(client: TestClient) -> None:
@@ -188,7 +192,10 @@ def test_the_start_leads_to_the_reference(client: TestClient) -> None:
         (ASKED | {"curated": "FIRST"}, "curated"),
         (ASKED | {"min_score": "nan"}, "min_score"),
         (ASKED | {"min_score": "1.1"}, "min_score"),
-        (ASKED | {"diversity": "0.5"}, "diversity"),
+        (ASKED | {"diversity": "1.5"}, "diversity"),
+        (ASKED | {"duplicates": "merge"}, "duplicates"),
+        (ASKED | {"fill": "perhaps"}, "fill"),
+        (ASKED | {"explain": "true"}, "explain"),
         (ASKED | {"x" * 5_000: "1"}, "x" * 79 + "…"),
     ],
 )
@@ -408,6 +415,23 @@ def test_an_answer_without_a_list_keeps_for_a_minute_only(address: str) -> None:
         response = client.get("/related", params={"url": key("old")})
         assert response.json()["items"] == []
         assert response.headers["cache-control"] == "public, max-age=60"
+        save(store, document(story("other")))
+        filled = client.get("/related", params={"url": key("old")})
+        assert [item["source"] for item in filled.json()["items"]] == ["fill"]
+        assert filled.headers["cache-control"] == "public, max-age=60"
+        assert filled.headers["etag"] != response.headers["etag"]
+        schemas.Related.model_validate(filled.json())
+
+
+def test_copies_come_as_alternates(address: str) -> None:
+    with Store.open(address) as store, TestClient(create_app(Settings(store=address))) as client:
+        fill(store, story("asked"), story("a"), story("b"))
+        asked, a, b = (found.id for name in ("asked", "a", "b") if (found := store.find(key(name))))
+        packed = np.array([(a, 0.9, 0, 1), (b, 0.8, 0, 1)], dtype=NEIGHBOUR_DTYPE).tobytes()
+        store.publish("m2", [(asked, packed)])
+        answer = client.get("/related", params=ASKED).json()
+        assert [[one["title"] for one in item["alternates"]] for item in answer["items"]] == [["Title of b"]]
+        schemas.Related.model_validate(answer)
 
 
 # The description

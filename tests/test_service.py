@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from stories import document, key, save, story
 
 from recommender.articles import Article, Provider, card
-from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE, OWN
 from recommender.errors import InvalidURL, UnknownStory
 from recommender.service import Answer, Options, Service
 from recommender.store import Store
@@ -33,16 +33,26 @@ def rows(*neighbours: tuple[int, float, int] | tuple[int, float, int, int]) -> b
 
 @pytest.fixture
 def newsroom(store: Store) -> Newsroom:
-    """Make a service in which the story ``asked`` has these neighbours: best first, all scores different."""
+    """Make a service in which the story ``asked`` has these neighbours: best first, all scores different.
 
-    def make(*related: Article, curated: tuple[str, ...] = (), asked: Article | None = None) -> Service:
+    ``groups`` tells their groups of copies by name.
+    """
+
+    def make(
+        *related: Article,
+        curated: tuple[str, ...] = (),
+        asked: Article | None = None,
+        groups: dict[str, int] | None = None,
+    ) -> Service:
         first = asked or story("asked", day=10)
         save(store, *(document(article) for article in (first, *related)))
         ids = [_id(store, article.key) for article in related]
         places = [curated.index(name) + 1 if name in curated else 0 for name in map(_name, related)]
         step = 0.1 if len(related) < 10 else 0.01
         scores = [0.9 - step * n for n in range(len(related))]
-        store.publish("m1", [(_id(store, first.key), rows(*zip(ids, scores, places, strict=True)))])
+        numbers = [(groups or {}).get(name, 0) for name in map(_name, related)]
+        packed = rows(*zip(ids, scores, places, numbers, strict=True))
+        store.publish("m1", [(_id(store, first.key), packed)])
         return Service(store, clock=NOW.timestamp)
 
     return make
@@ -59,8 +69,8 @@ def _name(article: Article) -> str:
 
 
 def ask(service: Service, **options: Any) -> list[str]:
-    """Names of the stories shown, in their order."""
-    return names(service.related(key("asked"), Options(**options)))
+    """Names of the stories shown, in their order, nothing filled unless asked for."""
+    return names(service.related(key("asked"), Options(**{"fill": False} | options)))
 
 
 def names(answer: Answer) -> list[str]:
@@ -233,6 +243,195 @@ def test_min_score_spares_what_an_editor_linked(newsroom: Newsroom) -> None:
     assert ask(service, min_score=1) == ["d"]
 
 
+# Copies
+
+
+def alternates(answer: Answer) -> list[list[str]]:
+    return [[one["webUrl"].rsplit("/", 1)[-1] for one in item["alternates"]] for item in answer.items]
+
+
+def collapsed(service: Service, **options: Any) -> list[tuple[str, list[str]]]:
+    answer = service.related(key("asked"), Options(**{"fill": False} | options))
+    return list(zip(names(answer), alternates(answer), strict=True))
+
+
+def test_of_copies_the_best_placed_is_shown(newsroom: Newsroom) -> None:
+    service = newsroom(*map(story, "abcdef"), groups={"b": 1, "d": 1, "e": 1, "c": 2, "f": 2})
+    assert collapsed(service) == [("a", []), ("b", ["d", "e"]), ("c", ["f"])]
+    assert collapsed(service, duplicates="hide") == [("a", []), ("b", []), ("c", [])]
+    assert collapsed(service, duplicates="show") == [(name, []) for name in "abcdef"]
+    # The list is cut after copies are gone, and alternates may come from beyond the cut.
+    assert collapsed(service, limit=2) == [("a", []), ("b", ["d", "e"])]
+    assert collapsed(service, duplicates="hide", limit=3) == [("a", []), ("b", []), ("c", [])]
+
+
+def test_an_alternate_is_a_small_card(newsroom: Newsroom) -> None:
+    full = story("b", amp_web_url="https://amp.example/b", excerpt="An excerpt.", topics=("AI",))
+    service = newsroom(story("a"), full, groups={"a": 1, "b": 1})
+    (item,) = service.related(key("asked"), Options(fill=False)).items
+    assert item["alternates"] == [
+        {
+            "title": "Title of b",
+            "publishedDateTime": "2020-01-02T00:00:00Z",
+            "webUrl": "https://www.news.example/b",
+            "ampWebUrl": "https://amp.example/b",
+            "provider": {"name": "News", "domain": "news.example"},
+        }
+    ]
+
+
+def test_of_copies_an_editors_choice_is_shown(newsroom: Newsroom) -> None:
+    service = newsroom(*map(story, "abcd"), curated=("c",), groups={"a": 1, "c": 1, "d": 1})
+    assert collapsed(service) == [("c", ["a", "d"]), ("b", [])]
+    assert collapsed(service, curated="mixed") == [("b", []), ("c", ["a", "d"])]
+    assert collapsed(service, curated="off") == [("a", ["c", "d"]), ("b", [])]
+
+
+def test_copies_are_those_that_pass(newsroom: Newsroom) -> None:
+    service = newsroom(
+        story("a", type="video"), story("b", removed=True), *map(story, "cd"), groups=dict.fromkeys("abcd", 1)
+    )
+    assert collapsed(service) == [("a", ["c", "d"])]
+    assert collapsed(service, type=["article"]) == [("c", ["d"])]
+    assert collapsed(service, min_score=0.65) == [("a", ["c"])]
+
+
+def test_copies_of_the_story_itself_are_not_shown_unless_an_editor_linked_them(newsroom: Newsroom) -> None:
+    groups = dict.fromkeys("bcd", OWN)
+    service = newsroom(*map(story, "abcd"), curated=("c",), groups=groups)
+    assert collapsed(service) == [("c", ["b", "d"]), ("a", [])]
+    assert collapsed(service, duplicates="hide") == [("c", []), ("a", [])]
+    assert collapsed(service, exclude=[key("c")]) == [("a", [])]
+    assert collapsed(service, curated="off") == [("a", [])]
+    assert ask(service, duplicates="show") == ["c", "a", "b", "d"]
+
+
+def test_copies_of_what_is_on_the_page_are_on_it_too(newsroom: Newsroom) -> None:
+    service = newsroom(*map(story, "abcd"), groups={"a": 1, "c": 1})
+    assert ask(service, exclude=[key("c")]) == ["b", "d"]
+    assert ask(service, exclude=[key("c")], duplicates="show") == ["a", "b", "d"]
+
+
+def test_lists_are_full_although_copies_are_collapsed(newsroom: Newsroom) -> None:
+    groups = {f"s{n}": 1 + n // 10 for n in range(40)}
+    service = newsroom(*(story(f"s{n}") for n in range(50)), groups=groups)
+    assert ask(service, limit=6) == ["s0", "s10", "s20", "s30", "s40", "s41"]
+    assert len(ask(service, limit=50)) == 14
+
+
+# Diversity
+
+
+def test_diversity_prefers_what_is_unlike_the_stories_above(newsroom: Newsroom) -> None:
+    titles = {
+        "a": "Harbour bridge closes after cracks found",
+        "b": "Harbour bridge closes after cracks",
+        "c": "Five candidates for mayor debate trams",
+    }
+    service = newsroom(*(story(name, title=title) for name, title in titles.items()))
+    # Scores 0.9, 0.8 and 0.7; b has all but one of the words of a, c none.
+    assert ask(service) == ask(service, diversity=0.05) == ["a", "b", "c"]
+    assert ask(service, diversity=0.2) == ["a", "c", "b"]
+    assert ask(service, diversity=1) == ["a", "c", "b"]
+
+
+def test_diversity_leaves_the_editors_order_but_looks_at_it(newsroom: Newsroom) -> None:
+    titles = {
+        "a": "Mayor wins",
+        "b": "Mayor wins again",
+        "c": "Bridge cracks",
+        "d": "Bridge cracks again",
+        "e": "Comet comes",
+    }
+    related = [story(name, title=title) for name, title in titles.items()]
+    service = newsroom(*related, curated=("d", "c"))
+    assert ask(service, diversity=0.9)[:2] == ["d", "c"]
+    assert ask(service, diversity=0.9)[2:] == ["a", "e", "b"]
+    assert ask(service, diversity=0.9, curated="mixed") == ["a", "c", "e", "b", "d"]
+
+
+# Filling
+
+
+def test_a_short_list_is_filled_with_the_nearest_in_time(newsroom: Newsroom, store: Store) -> None:
+    others = {"d1": 1, "d7": 7, "d9": 9, "d12": 12, "d13": 13}
+    save(store, *(document(story(name, day=day)) for name, day in others.items()))
+    service = newsroom(story("a", day=1))
+    answer = service.related(key("asked"))
+    assert names(answer) == ["a", "d9", "d12", "d13", "d7", "d1"]
+    assert [item["rank"] for item in answer.items] == [1, 2, 3, 4, 5, 6]
+    assert [(item["source"], item["score"]) for item in answer.items] == [("model", 0.9)] + [
+        ("fill", 0.0)
+    ] * 5
+    assert answer.items[1] == {
+        "rank": 2, "score": 0.0, "source": "fill", **card(story("d9", day=9)), "alternates": []
+    }  # fmt: skip
+    assert ask(service, fill=True, limit=3) == ["a", "d9", "d12"]
+    assert ask(service) == ["a"]
+
+
+def test_a_story_that_no_recompute_has_seen_gets_a_list(store: Store) -> None:
+    due = (NOW - datetime(2020, 1, 1, tzinfo=UTC)) / timedelta(days=1)
+    asked = story("asked", day=due - 0.1, topics=("Transport",))
+    others = (
+        story("newest", day=due - 0.01),
+        story("undated", day=None, topics=("transport",)),
+        story("old", day=1, topics=("transport",)),
+        story("older", day=0.5, topics=("Transport", "Law")),
+        story("video", day=due - 0.1, type="video"),
+        story("removed", day=due - 0.1, removed=True),
+        story("future", day=due + 0.1, topics=("transport",)),
+        story("again", day=due - 0.2, title="title  of ASKED"),
+        story("twin", day=due - 5, title="Title of newest"),
+    )
+    save(store, document(asked), *map(document, others))
+    service = Service(store, clock=NOW.timestamp)
+    answer = service.related(key("asked"))
+    assert names(answer) == ["old", "older", "newest", "video"]
+    assert (answer.ranked, answer.generation) == (False, None)
+    assert ask(service, fill=True, topic=["law"]) == ["older"]
+    assert ask(service, fill=True, type=["video"]) == ["video"]
+    assert ask(service, fill=True, provider=["elsewhere"]) == []
+    assert ask(service, fill=True, exclude_provider=["news"]) == []
+    assert ask(service, fill=True, exclude=[key("old"), key("newest")]) == ["older", "twin", "video"]
+    assert ask(service, fill=True, direction="followup") == ["newest"]
+    assert ask(service, fill=True, direction="background") == ["old", "older", "twin"]
+    assert ask(service, fill=True, until="2020-01-01") == ["older"]
+    assert ask(service, fill=True, since="2020-02-01") == ["newest", "video"]
+    assert ask(service, fill=True, since="2030-01-01") == []
+
+
+def test_the_newest_fill_the_list_of_a_story_without_a_date(newsroom: Newsroom, store: Store) -> None:
+    save(store, *(document(story(f"d{day}", day=day)) for day in (3, 1, 2)))
+    service = newsroom(asked=story("asked", day=None))
+    assert ask(service, fill=True) == ["d3", "d2", "d1"]
+    assert ask(service, fill=True, direction="followup") == []
+
+
+def test_what_fills_is_neither_shown_nor_a_copy(newsroom: Newsroom) -> None:
+    service = newsroom(*map(story, "abcde"), groups={"a": 1, "b": 1, "c": OWN})
+    assert ask(service, fill=True) == ["a", "d", "e"]
+    assert ask(service, fill=True, duplicates="hide") == ["a", "d", "e"]
+    assert ask(service, fill=True, exclude=[key("a")]) == ["d", "e"]
+    # Copies with too low a score are copies still.
+    assert ask(service, fill=True, min_score=0.85) == ["a", "d", "e"]
+
+
+def test_what_fills_needs_no_score(newsroom: Newsroom) -> None:
+    service = newsroom(*map(story, "abc"))
+    answer = service.related(key("asked"), Options(min_score=0.85))
+    assert [item["source"] for item in answer.items] == ["model", "fill", "fill"]
+    assert ask(service, min_score=0.85) == ["a"]
+
+
+def test_filters_let_more_stories_be_looked_at(newsroom: Newsroom, store: Store) -> None:
+    far = [story(f"s{n}", day=9 - n / 1_000, topics=("x",) if n == 300 else ()) for n in range(301)]
+    save(store, *map(document, far))
+    service = newsroom()
+    assert ask(service, fill=True, topic=["x"]) == ["s300"]
+    assert len(ask(service, fill=True, limit=50)) == 50
+
+
 # Filters
 
 
@@ -312,7 +511,11 @@ def test_filters_come_before_the_cut(newsroom: Newsroom) -> None:
         ("curated", "last"),
         ("min_score", 1.01),
         ("min_score", float("nan")),
-        ("diversity", 0.5),  # of a later version
+        ("duplicates", "merge"),
+        ("diversity", 1.01),
+        ("diversity", float("nan")),
+        ("fill", "perhaps"),
+        ("explain", True),  # of a later version
     ],
 )
 def test_options_that_cannot_be(option: str, value: object) -> None:

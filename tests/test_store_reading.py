@@ -16,7 +16,7 @@ from stories import document, key, packed, save, story
 
 from recommender.articles import Provider
 from recommender.corpus import NEIGHBOUR_DTYPE
-from recommender.store import Status, Store, schema
+from recommender.store import Status, Store, reading, schema
 
 
 @pytest.fixture
@@ -148,6 +148,67 @@ def test_cards_come_by_id_and_unknown_ids_are_left_out(store: Store) -> None:
 
 def test_more_cards_than_a_statement_takes(store: Store, ids: list[int]) -> None:
     assert store.cards([*range(10**6, 10**6 + 40_000), *ids]).keys() == set(ids)
+
+
+# Stories near in time
+
+
+DAY = 86_400
+NEW_YEAR = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
+
+
+def near(store: Store, day: int, earliest: int | None, latest: int, rows: int) -> list[str]:
+    found = store.near(
+        NEW_YEAR + day * DAY,
+        None if earliest is None else NEW_YEAR + earliest * DAY,
+        NEW_YEAR + latest * DAY,
+        rows,
+    )
+    for article, card in found:
+        assert store.cards([article]) == {article: card}
+    return sorted(orjson.loads(card.card)["webUrl"].rsplit("/", 1)[-1] for _, card in found)
+
+
+def test_the_nearest_in_time_are_those_on_both_sides(store: Store) -> None:
+    save(
+        store,
+        *(document(story(f"d{day}", day=day)) for day in (1, 2, 3, 5, 6, 9)),
+        document(story("undated", day=None)),
+        document(story("gone", day=4, removed=True)),
+    )
+    assert near(store, 4, None, 9, 2) == ["d2", "d3", "d5", "d6"]
+    assert near(store, 3, None, 9, 1) == ["d3", "d5"]
+    assert near(store, 4, 3, 5, 9) == ["d3", "d5"]
+    assert near(store, 4, 6, 9, 9) == ["d6", "d9"]
+    assert near(store, 4, None, 0, 9) == []
+    assert near(store, 4, 5, 3, 9) == []
+    assert near(store, 99, None, 99, 1) == ["d9"]
+
+
+def test_of_one_second_the_same_are_read_every_time(store: Store) -> None:
+    save(store, *(document(story(name, day=1)) for name in "dacb"))
+    ids = sorted(store.corpus().ids.tolist())
+    moment = NEW_YEAR + DAY
+    assert {article for article, _ in store.near(moment, None, moment, 2)} == set(ids[-2:])
+    assert {article for article, _ in store.near(moment - 1, None, moment, 2)} == set(ids[:2])
+
+
+def test_the_nearest_in_time_are_read_along_the_index(store: Store) -> None:
+    """However many stories there are: neither database goes through all of them."""
+    save(store, *(document(story(f"s{n}", day=n)) for n in range(50)))
+    values = {"moment": NEW_YEAR, "earliest": 0, "latest": NEW_YEAR, "rows": 2}
+    with store._database.snapshot() as connection:
+        statement = reading._NEAR.params(values).compile(
+            connection, compile_kwargs={"literal_binds": True, "render_postcompile": True}
+        )
+        if connection.dialect.name == "sqlite":
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
+        else:
+            # For so few stories it would read them all.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}".replace("%%", "%")).all()
+    assert str(plan).count("ix_articles_published_at") == 2
+    assert "TEMP B-TREE" not in str(plan)
 
 
 # The corpus

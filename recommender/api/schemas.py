@@ -52,15 +52,27 @@ class Card(_Document):
     images: list[Image]
 
 
+class Alternate(_Document):
+    """Another outlet's copy of a story, or another address of it."""
+
+    title: str
+    published_date_time: datetime | None
+    web_url: str
+    amp_web_url: str | None
+    provider: Provider
+
+
 class Item(Card):
     """A related story."""
 
     rank: int = Field(description="Place in the list, from 1.")
-    score: float = Field(description="How related the model finds it, 0 to 1.")
-    source: Literal["curated", "model"] = Field(
-        description="Whether an editor linked it or the model found it."
+    score: float = Field(description="How related the model finds it, 0 to 1; 0 for fill.")
+    source: Literal["curated", "model", "fill"] = Field(
+        description="Whether an editor linked it, the model found it, or it fills a short list."
     )
-    alternates: list[Card] = Field(description="Other versions of the same story.")
+    alternates: list[Alternate] = Field(
+        description="Copies of the same text that pass the filters too, best placed first."
+    )
 
 
 class Related(_Document):
@@ -138,7 +150,23 @@ _RELATED: Final = {
     "url": EXAMPLE_URL,
     "model": "20260903-1",
     "generation": 7,
-    "items": [{"rank": 1, "score": 0.93, "source": "curated", **_RELATED_CARD, "alternates": []}],
+    "items": [
+        {
+            "rank": 1,
+            "score": 0.93,
+            "source": "curated",
+            **_RELATED_CARD,
+            "alternates": [
+                {
+                    "title": "Why the old bridge was closed for two years",
+                    "publishedDateTime": "2026-08-30T09:40:00Z",
+                    "webUrl": "https://lantern.example/wire/old-bridge-closed",
+                    "ampWebUrl": "https://lantern.example/amp/wire/old-bridge-closed",
+                    "provider": {"name": "The Lantern", "domain": "lantern.example"},
+                }
+            ],
+        }
+    ],
 }
 _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
     404: (

@@ -53,17 +53,26 @@ def related(answer: Answer, now: datetime) -> RenderableType:
         badge = Text("curated", "green") if item["source"] == "curated" else Text(item["source"], "dim")
         story = Text(plain(item["title"]), "bold")
         story.append(f"\n{_shortened(item['webUrl'])}", Style(bold=False, dim=True, link=item["webUrl"]))
-        provider = item["provider"]
+        if item["alternates"]:
+            others = dict.fromkeys(_outlet(one) for one in item["alternates"])
+            story.append(f"\nalso: {', '.join(others)}", Style(bold=False, dim=True))
         table.add_row(
             str(item["rank"]),
             f"{item['score']:.2f}",
             badge,
             story,
-            plain(provider["name"] or provider["domain"]),
+            _outlet(item),
             age(item["publishedDateTime"], now),
         )
     head = Text(f"model {answer.model}, generation {answer.generation}", "dim")
+    if not answer.ranked:
+        head = Text("No recompute has seen this story yet: these are near it in time.", "yellow")
     return Group(table, Text(), head)
+
+
+def _outlet(card: Mapping[str, Any]) -> str:
+    provider = card["provider"]
+    return plain(provider["name"] or provider["domain"] or card["webUrl"])
 
 
 def _shortened(url: str) -> str:

@@ -43,9 +43,10 @@ _Names = Annotated[tuple[_Name, ...], Field(max_length=50)]
 class Options(BaseModel):
     """Which related stories to show, and in what order.
 
-    Filters work before the list is cut to ``limit``, so a list is short only
-    if too few of the story's neighbours pass.  A story without a date passes
-    no filter on time.  Pydantic's ValidationError says which option is wrong.
+    Filters and ``duplicates`` work before the list is cut to ``limit``, and
+    ``fill`` after it, so a list is short only if too few stories pass.  A
+    story without a date passes no filter on time.  Pydantic's ValidationError
+    says which option is wrong.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,12 +83,29 @@ class Options(BaseModel):
         description="first: the editors' links in their order, then the rest by score; mixed: all by score; "
         "off: all by score, as if no editor had linked anything.",
     )
+    duplicates: Literal["collapse", "show", "hide"] = Field(
+        default="collapse",
+        description="collapse: of copies of one text only the best placed, the others in its alternates; "
+        "hide: the same without alternates; show: all of them.",
+    )
+    diversity: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        description="How much being unlike the stories above counts against the score; 0 keeps the order.",
+    )
     min_score: float = Field(
         default=0.0,
         ge=0.0,
         le=1.0,
         allow_inf_nan=False,
-        description="Lowest score of a story that the model found; editors' links are shown whatever theirs.",
+        description="Lowest score of a story that the model found; editors' links and what fills the list "
+        "are shown whatever theirs.",
+    )
+    fill: bool = Field(
+        default=True,
+        description="Fill a list that is short with the stories nearest in time that pass the filters.",
     )
 
     @model_validator(mode="after")
@@ -97,7 +115,12 @@ class Options(BaseModel):
         return self
 
     @property
+    def narrow(self) -> bool:
+        """Whether these options filter by provider, topic or type, which no index of the store has."""
+        return any((self.provider, self.exclude_provider, self.topic, self.type))
+
+    @property
     def reads_cards(self) -> bool:
         """Whether these options choose by what only a story's card tells."""
-        named = (self.provider, self.exclude_provider, self.topic, self.type, self.since, self.until)
-        return any(named) or self.direction != "any"
+        timed = self.since is not None or self.until is not None or self.direction != "any"
+        return self.narrow or timed or self.diversity > 0

@@ -1,18 +1,21 @@
-"""Which of a story's neighbours an answer may show, and in what order: pure functions of what was read."""
+"""Which stories an answer may show: pure functions of what was read."""
 
 from __future__ import annotations
 
-from math import inf
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil, floor, inf
+from typing import Any, NamedTuple, Self, TypeAlias
 
-from recommender.corpus import Neighbour, in_order
+import orjson
+
 from recommender.service.options import Options
+from recommender.store import Card
 
+Shown: TypeAlias = dict[str, Any]
+"""A card (``articles.card``) as an object."""
 
-def ranked(packed: bytes, options: Options) -> list[Neighbour]:
-    """Unpack neighbours in the order of ``options.curated``, without the model's under ``min_score``."""
-    listed = in_order(packed, options.curated)
-    return [one for one in listed if one.curated or one.score >= options.min_score]
+Read: TypeAlias = Callable[[Sequence[int]], Mapping[int, Card]]
+"""Reads cards by id: ``Store.cards``."""
 
 
 class Window(NamedTuple):
@@ -41,14 +44,43 @@ class Window(NamedTuple):
             return self == (-inf, inf)
         return self.earliest <= published_at <= self.latest
 
+    def seconds(self, now: float) -> tuple[int | None, int] | None:
+        """Give the first whole second inside, ``None`` for any, and the last until now; ``None`` if empty."""
+        latest = min(self.latest, now)
+        if self.earliest > latest or latest == -inf:
+            return None
+        return None if self.earliest == -inf else ceil(self.earliest), floor(latest)
 
-def matches(card: dict[str, Any], options: Options) -> bool:
-    """Tell whether a card (``articles.card``) passes the filters on provider, topic and type."""
+
+class Filters(NamedTuple):
+    """What a story must be to be shown: what the options ask for, published by ``now`` and not removed."""
+
+    options: Options
+    window: Window
+    now: float
+
+    def shown(self, card: Card) -> Shown | None:
+        """Return what is shown of a story that passes, else ``None``."""
+        if card.removed or (card.published_at is not None and card.published_at > self.now):
+            return None
+        if not self.window.admits(card.published_at):
+            return None
+        shown: Shown = orjson.loads(card.card)
+        return shown if matches(shown, self.options) else None
+
+
+def matches(card: Shown, options: Options) -> bool:
+    """Tell whether a card passes the filters on provider, topic and type."""
     provider = {card["provider"]["name"].casefold(), card["provider"]["domain"].casefold()}
     if options.provider and provider.isdisjoint(options.provider):
         return False
     if not provider.isdisjoint(options.exclude_provider):
         return False
-    if options.topic and {topic.casefold() for topic in card["topics"]}.isdisjoint(options.topic):
+    if options.topic and topics(card).isdisjoint(options.topic):
         return False
     return not options.type or card["type"].casefold() in options.type
+
+
+def topics(card: Shown) -> set[str]:
+    """Return a story's topics, in the case they are compared in."""
+    return {topic.casefold() for topic in card["topics"]}

@@ -10,10 +10,13 @@ from typing import Any, Final, Self
 
 import orjson
 
+from recommender.corpus import Neighbour, in_order
 from recommender.errors import UnknownStory
+from recommender.service.choosing import Chosen, choose, known
+from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
-from recommender.service.selection import Window, matches, ranked
-from recommender.store import Card, Found, Store
+from recommender.service.selection import Filters, Shown, Window
+from recommender.store import Found, Store
 from recommender.urls import canonical
 
 
@@ -23,8 +26,9 @@ class Answer:
 
     ``url`` is the story's own, as its publisher writes it.  ``items`` are JSON
     objects, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
-    ``source`` (``curated`` or ``model``), the fields of ``articles.card`` and
-    ``alternates``.  ``model`` and ``generation`` are ``None`` before the first
+    ``source`` (``curated``, ``model``, or ``fill`` with score 0), the fields of
+    ``articles.card``, and ``alternates``: of its copies the fields
+    ``ALTERNATE``.  ``model`` and ``generation`` are ``None`` before the first
     recompute.  ``age`` is the story's, in seconds, when the answer was made;
     ``None`` without a date.  ``ranked`` is false for a story that no recompute
     has seen.
@@ -60,6 +64,9 @@ class Story:
 
 _DEFAULTS: Final = Options()
 
+ALTERNATE: Final = ("title", "publishedDateTime", "webUrl", "ampWebUrl", "provider")
+"""What is told of a copy: enough to link to it, or to credit who else has it."""
+
 
 class Service:
     """Answers from a store; safe to share between threads.
@@ -88,18 +95,25 @@ class Service:
         """Find the stories to read after the one at ``url``, which may be any form of its address.
 
         Never among them: the story itself, removed stories, and stories dated
-        in the future.  The list is empty for a story that no recompute has
-        seen yet.
+        in the future.  The list of a story that no recompute has seen yet is
+        filled, if ``options`` say so, and else empty.
 
         Raises InvalidURL, and UnknownStory if no story has the address or it
         is removed.
         """
         story = self._find(url)
-        chosen = islice(self._choose(story, options), options.limit)
+        filters = Filters(options, Window.of(options, story.published_at), self._clock())
+        left_out = {story.id, *self._ids(options.exclude)}
+        entries = in_order(story.packed or b"", options.curated)
+        chosen = list(islice(choose(entries, left_out, filters, self._store.cards), options.limit))
         items = [
-            {"rank": rank, "score": score, "source": source, **card, "alternates": []}
-            for rank, (score, source, card) in enumerate(chosen, 1)
+            _item(rank, one.neighbour.score, "curated" if one.neighbour.curated else "model", *one[1:])
+            for rank, one in enumerate(chosen, 1)
         ]
+        if options.fill and len(items) < options.limit:
+            more = self._fill(story, filters, entries, chosen, left_out)
+            for rank, card in enumerate(islice(more, options.limit - len(items)), len(items) + 1):
+                items.append(_item(rank, 0.0, "fill", card))
         return Answer(
             story.url, story.model, story.generation, items, self._age(story), story.packed is not None
         )
@@ -135,24 +149,29 @@ class Service:
     def _age(self, story: Found) -> float | None:
         return None if story.published_at is None else self._clock() - story.published_at
 
-    def _choose(self, story: Found, options: Options) -> Iterator[tuple[float, str, dict[str, Any]]]:
-        """Yield score, source and card of the neighbours that pass, in the order they are shown."""
-        left_out = {story.id, *self._ids(options.exclude)}
-        entries = [one for one in ranked(story.packed or b"", options) if one.article not in left_out]
-        window = Window.of(options, story.published_at)
-        now = self._clock()
-        # Without filters almost all neighbours pass: no more cards are read than are likely shown.
-        step = (len(entries) or 1) if options.reads_cards else options.limit
-        for start in range(0, len(entries), step):
-            batch = entries[start : start + step]
-            cards = self._store.cards([article for article, *_ in batch])
-            for article, score, place, _ in batch:
-                found = cards.get(article)
-                if found is None or not _is_out(found, now) or not window.admits(found.published_at):
-                    continue
-                card = orjson.loads(found.card)
-                if matches(card, options):
-                    yield score, "curated" if place else "model", card
+    def _fill(
+        self,
+        story: Found,
+        filters: Filters,
+        entries: Sequence[Neighbour],
+        chosen: Sequence[Chosen],
+        left_out: set[int],
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what to show of stories near in time that are not shown yet, nor copies of what is."""
+        bounds = filters.window.seconds(filters.now)
+        if bounds is None:
+            return
+        options = filters.options
+        hidden = left_out | {one.neighbour.article for one in chosen}
+        if options.duplicates != "show":
+            groups = known(entries, left_out) | {one.neighbour.group for one in chosen} - {0}
+            hidden |= {one.article for one in entries if one.group in groups}
+        now = int(filters.now)
+        moment = now if story.published_at is None else min(story.published_at, now)
+        rows = NEAREST_NARROW if options.narrow else NEAREST
+        near = self._store.near(moment, *bounds, rows)
+        shown = [card for one in chosen for card in (one.card, *one.copies)]
+        yield from fill(near, orjson.loads(story.card), moment, filters, hidden, shown)
 
     def _ids(self, keys: Sequence[str]) -> Iterator[int]:
         for key in keys:
@@ -161,5 +180,6 @@ class Service:
                 yield found.id
 
 
-def _is_out(card: Card, now: float) -> bool:
-    return not card.removed and (card.published_at is None or card.published_at <= now)
+def _item(rank: int, score: float, source: str, card: Shown, copies: Sequence[Shown] = ()) -> dict[str, Any]:
+    alternates = [{name: copy[name] for name in ALTERNATE} for copy in copies]
+    return {"rank": rank, "score": score, "source": source, **card, "alternates": alternates}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import Connection, Integer, and_, bindparam, case, false, func, select, union_all
 
 from recommender.store.database import chunks
 from recommender.store.schema import aliases, articles, generations, links, models, neighbours, origins
@@ -118,6 +118,42 @@ def cards(connection: Connection, ids: Sequence[int]) -> dict[int, Card]:
         for chunk in chunks(ids)
         for row in connection.execute(_CARDS, {"ids": chunk})
     }
+
+
+_FIRST = -(2**62)
+"""Seconds before any story."""
+
+_DATED = and_(
+    articles.c.removed == false(),
+    articles.c.published_at.between(bindparam("earliest"), bindparam("latest")),
+)
+_NEAR_COLUMNS = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed)
+# Each side is read along the index on the time, from the moment away, and ends after its rows.
+_NEAR = union_all(
+    _NEAR_COLUMNS.where(_DATED, articles.c.published_at <= bindparam("moment"))
+    .order_by(articles.c.published_at.desc(), articles.c.id.desc())
+    .limit(bindparam("rows", type_=Integer))
+    .subquery()
+    .select(),
+    _NEAR_COLUMNS.where(_DATED, articles.c.published_at > bindparam("moment"))
+    .order_by(articles.c.published_at, articles.c.id)
+    .limit(bindparam("rows", type_=Integer))
+    .subquery()
+    .select(),
+)
+
+
+def near(
+    connection: Connection, moment: int, earliest: int | None, latest: int, rows: int
+) -> list[tuple[int, Card]]:
+    """Read the stories around a moment; see ``Store.near``."""
+    values = {
+        "moment": moment,
+        "earliest": _FIRST if earliest is None else earliest,
+        "latest": latest,
+        "rows": rows,
+    }
+    return [(row[0], Card(row[1], row[2], row[3])) for row in connection.execute(_NEAR, values)]
 
 
 def urls(connection: Connection) -> dict[int, str]:

@@ -176,6 +176,18 @@ class Store:
         with self._database.answering() as connection:
             return reading.cards(connection, ids)
 
+    def near(self, moment: int, earliest: int | None, latest: int, rows: int) -> list[tuple[int, Card]]:
+        """Read the stories nearest in time: at most ``rows`` until ``moment``, and as many after it.
+
+        Times are seconds since 1970 (UTC); only stories from ``earliest``
+        (``None`` for any) to ``latest``, both included, neither removed nor
+        undated.  Ids and cards, in no order.  A single statement, along the
+        index on the time; of stories of one second at the end, the greatest
+        ids are read before ``moment`` and the least ones after it.
+        """
+        with self._database.answering() as connection:
+            return reading.near(connection, moment, earliest, latest, rows)
+
     @contextmanager
     def exported(self) -> Iterator[tuple[dict[int, str], Iterator[tuple[int, bytes]]]]:
         """Read everything that is served, from one snapshot that lasts as long as the ``with`` block.

@@ -1,0 +1,112 @@
+"""Choosing from a story's neighbours: those that pass, of copies only one, and not all alike.
+
+Nothing here reads by itself: cards come from a function that is given, as
+they are needed, so that a list of ten costs about ten cards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from math import sqrt
+from typing import Final, NamedTuple
+
+from recommender.corpus import OWN, Neighbour
+from recommender.service.options import Options
+from recommender.service.selection import Filters, Read, Shown
+
+
+class Chosen(NamedTuple):
+    """A neighbour that is shown, what is shown of it, and its copies that pass too, best placed first."""
+
+    neighbour: Neighbour
+    card: Shown
+    copies: tuple[Shown, ...] = ()
+
+
+def choose(
+    entries: Sequence[Neighbour], left_out: Collection[int], filters: Filters, read: Read
+) -> Iterator[Chosen]:
+    """Yield the neighbours to show, in order, more than ``limit`` if there are more.
+
+    ``entries`` are in the order of ``corpus.in_order``.  Those ``left_out``,
+    by id, are never shown.
+    """
+    options = filters.options
+    chosen = _collapsed(entries, left_out, filters, read)
+    return diversified(list(chosen), options) if options.diversity else chosen
+
+
+def known(entries: Sequence[Neighbour], left_out: Collection[int]) -> set[int]:
+    """Find the groups a reader has read: copies of the story itself, and of those left out."""
+    return {OWN} | {one.group for one in entries if one.group and one.article in left_out}
+
+
+def _collapsed(
+    entries: Sequence[Neighbour], left_out: Collection[int], filters: Filters, read: Read
+) -> Iterator[Chosen]:
+    options = filters.options
+    read_before = known(entries, left_out)
+    entries = [
+        one
+        for one in entries
+        if one.article not in left_out and (one.curated or one.score >= options.min_score)
+    ]
+    groups: dict[int, list[Neighbour]] = defaultdict(list)
+    if options.duplicates != "show":
+        for one in entries:
+            if one.group:
+                groups[one.group].append(one)
+    cards: dict[int, Shown | None] = {}
+    # Without filters almost all neighbours pass: no more cards are read than are likely shown.
+    step = (len(entries) or 1) if options.reads_cards else options.limit
+    for start in range(0, len(entries), step):
+        batch = entries[start : start + step]
+        # Which of its copies stands for a group is known once all of them are read.
+        wanted = [member.article for one in batch for member in groups.get(one.group, (one,))]
+        found = read([article for article in dict.fromkeys(wanted) if article not in cards])
+        for article in wanted:
+            if article not in cards:
+                cards[article] = filters.shown(found[article]) if article in found else None
+        for one in batch:
+            members = groups.get(one.group, (one,))
+            passing = [(member, card) for member in members if (card := cards[member.article])]
+            # Stable: an editor's choice comes before the better placed.
+            passing.sort(key=lambda pair: not pair[0].curated)
+            if not passing or passing[0][0] is not one:
+                continue
+            if one.group in groups and one.group in read_before and not one.curated:
+                continue
+            copies = tuple(card for _, card in passing[1:]) if options.duplicates == "collapse" else ()
+            yield Chosen(one, passing[0][1], copies)
+
+
+_WORD: Final = re.compile(r"\w{4,}")
+"""Shorter words are mostly those that all texts have, in any language written with spaces."""
+
+
+def diversified(ranked: Sequence[Chosen], options: Options) -> Iterator[Chosen]:
+    """Yield the same in an order in which neighbours are less alike.
+
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): next
+    comes the greatest (1 − d) · score − d · s, where d is ``diversity`` and s
+    the greatest similarity to what was yielded before, both in 0–1; of equal
+    ones the best ranked.  Similarity is the cosine of the sets of words in
+    title and excerpt.  What ``curated=first`` puts first stays there.
+    """
+    weight = options.diversity
+    words = [set(_WORD.findall(f"{one.card['title']} {one.card['excerpt']}".casefold())) for one in ranked]
+    nearest = [0.0] * len(ranked)
+    left = list(range(len(ranked)))
+    while left:
+        best = left[0]
+        if options.curated != "first" or not ranked[best].neighbour.curated:
+            best = max(left, key=lambda at: (1 - weight) * ranked[at].neighbour.score - weight * nearest[at])
+        yield ranked[best]
+        left.remove(best)
+        mine = words[best]
+        for at in left:
+            alike = len(mine & words[at])
+            if alike:
+                nearest[at] = max(nearest[at], alike / sqrt(len(mine) * len(words[at])))
