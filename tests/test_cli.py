@@ -13,13 +13,18 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from rich.console import Console
 
 from recommender.__main__ import main
+from recommender.cli import show
+from recommender.service import Answer
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
@@ -87,6 +92,32 @@ def test_related_prints_a_table(newsroom: Run) -> None:
     assert "Amazon is banning cops" in result.stdout
     assert "Congressman slams" in result.stdout
     assert "17 Jun 2020" in result.stdout
+
+
+def printed(answer: Answer) -> str:
+    console = Console(width=120, file=io.StringIO())
+    console.print(show.related(answer, datetime(2024, 1, 3, tzinfo=UTC)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_names_who_else_has_a_story() -> None:
+    copy = {
+        "title": "A title",
+        "publishedDateTime": None,
+        "webUrl": "https://one.example/a",
+        "ampWebUrl": None,
+    }
+    copies = [
+        copy | {"provider": {"name": name, "domain": domain}}
+        for name, domain in [("One", "one.example"), ("", "two.example"), ("One", "one.example"), ("", "")]
+    ]
+    item = copies[0] | {"rank": 1, "score": 0.5, "source": "model"}
+    answer = Answer("https://news.example/x", "m1", 1, [item | {"alternates": copies[1:]}], None)
+    assert "also: two.example, One, https://one.example/a" in printed(answer)
+    assert "also:" not in printed(replace(answer, items=[item | {"alternates": []}]))
+    assert "No recompute has seen this story yet" not in printed(answer)
+    assert "No recompute has seen this story yet" in printed(replace(answer, ranked=False))
 
 
 def test_curated_off_knows_no_links(newsroom: Run) -> None:

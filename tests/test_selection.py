@@ -278,7 +278,7 @@ def test_diversity_is_maximal_marginal_relevance(chosen: list[Chosen], diversity
 
         def gain(at: int) -> float:
             seen = max((alike(chosen[at], one) for one in expected), default=0.0)
-            return (1 - diversity) * chosen[at].neighbour.score - diversity * seen
+            return chosen[at].neighbour.score ** (1 - diversity) * max(0.0, 1 - seen) ** diversity
 
         best = max(left, key=lambda at: (round(gain(at), 9), -at))
         left.remove(best)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from math import sqrt
 from typing import Final, NamedTuple
 
-from recommender.corpus import OWN, Neighbour
+from recommender.corpus import DIGITS, OWN, Neighbour
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Read, Shown
 
@@ -86,27 +86,36 @@ _WORD: Final = re.compile(r"\w{4,}")
 """Shorter words are mostly those that all texts have, in any language written with spaces."""
 
 
+_LEAST: Final = 0.5 * 10**-DIGITS
+"""What counts for a score that is rounded to 0: there too the unlike come first."""
+
+
 def diversified(ranked: Sequence[Chosen], options: Options) -> Iterator[Chosen]:
     """Yield the same in an order in which neighbours are less alike.
 
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): next
-    comes the greatest (1 − d) · score − d · s, where d is ``diversity`` and s
-    the greatest similarity to what was yielded before, both in 0–1; of equal
-    ones the best ranked.  Similarity is the cosine of the sets of words in
-    title and excerpt.  What ``curated=first`` puts first stays there.
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) as a
+    product: next comes the greatest score^(1 − d) · (1 − s)^d, where d is
+    ``diversity`` and s the greatest similarity to what was yielded before,
+    0–1; of equal ones the best ranked.  Scores of one list may be 0.8 and
+    0.002: in a sum of the two, similarity alone would order all but the first
+    few.  Similarity is the cosine of the sets of words in title and excerpt.
+    What ``curated=first`` puts first stays there.
     """
     weight = options.diversity
     words = [set(_WORD.findall(f"{one.card['title']} {one.card['excerpt']}".casefold())) for one in ranked]
+    relevance = [max(one.neighbour.score, _LEAST) ** (1 - weight) for one in ranked]
+    gain = relevance.copy()
     nearest = [0.0] * len(ranked)
     left = list(range(len(ranked)))
     while left:
         best = left[0]
         if options.curated != "first" or not ranked[best].neighbour.curated:
-            best = max(left, key=lambda at: (1 - weight) * ranked[at].neighbour.score - weight * nearest[at])
+            best = max(left, key=gain.__getitem__)
         yield ranked[best]
         left.remove(best)
         mine = words[best]
         for at in left:
-            alike = len(mine & words[at])
-            if alike:
-                nearest[at] = max(nearest[at], alike / sqrt(len(mine) * len(words[at])))
+            shared = len(mine & words[at])
+            if shared and (alike := shared / sqrt(len(mine) * len(words[at]))) > nearest[at]:
+                nearest[at] = alike
+                gain[at] = relevance[at] * max(0.0, 1 - alike) ** weight

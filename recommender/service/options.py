@@ -93,7 +93,7 @@ class Options(BaseModel):
         ge=0.0,
         le=1.0,
         allow_inf_nan=False,
-        description="How much being unlike the stories above counts against the score; 0 keeps the order.",
+        description="How much being unlike the stories above counts beside the score; 0 keeps the order.",
     )
     min_score: float = Field(
         default=0.0,
