@@ -8,73 +8,88 @@ is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from recommender.candidates import Generator, Lists, Pairs, decayed
+from recommender.candidates import Lists, Pairs, decayed, dots
 from recommender.index import Index
 from recommender.text import VIEWS
 
-DECAYS = (
-    ("words", 7.0),
-    ("words", 30.0),
-    ("title", 7.0),
-    ("trigrams", 3.0),
-    ("trigrams", 14.0),
-    ("letters", 7.0),
-    ("letters", 30.0),
+
+class Feature(NamedTuple):
+    """A column: its name, which way it may move the score (1 up, −1 down, 0 either), what it speaks of.
+
+    More alike or nearer in time is never less related; holding the ranker to
+    that is what lets it carry over to later months and other newsrooms.
+    """
+
+    name: str
+    direction: int
+    group: str
+
+
+_SIMILARITIES = {
+    "words": ("words", (7.0, 30.0)),
+    "title": ("words", (7.0,)),
+    "excerpt": ("words", ()),
+    "text": ("words", (7.0,)),
+    "trigrams": ("headline", (3.0, 14.0)),
+    "letters": ("headline", (7.0, 30.0)),
+    "blend": ("likeness", (7.0, 14.0, 30.0)),
+}
+"""Of each view its group, and the decays in days × which its similarity enters, too."""
+
+FEATURES: tuple[Feature, ...] = (
+    *(Feature(view, 1, _SIMILARITIES[view][0]) for view in VIEWS),
+    *(
+        Feature(f"{view}×{decay:g}d", 1, group)
+        for view, (group, decays) in _SIMILARITIES.items()
+        for decay in decays
+    ),
+    Feature("rank", -1, "likeness"),
+    Feature("rank back", -1, "likeness"),
+    Feature("share", 1, "likeness"),
+    Feature("share back", 1, "likeness"),
+    Feature("event", 1, "likeness"),
+    Feature("event back", 1, "likeness"),
+    Feature("events", 1, "likeness"),
+    Feature("days apart", -1, "time"),
+    Feature("days later", 0, "time"),
+    Feature("shared idf", 1, "words"),
+    Feature("shared idf in title", 1, "words"),
+    Feature("rarest shared", 1, "words"),
+    Feature("topics", 1, "topics"),
+    Feature("provider", 0, "source"),
+    Feature("quality", 0, "source"),
+    Feature("linked near", 0, "links"),
+    Feature("links near", 1, "links"),
+    Feature("link share", 1, "links"),
+    Feature("link path", 1, "links"),
 )
-"""Similarities that also enter times exp(−days apart / decay)."""
+"""The columns, in order.
+
+``rank``: how many stories are above the candidate in the story's own list, ``share`` the pair's score as a
+share of that list's best; ``back`` the same from the candidate's side.  ``event``: likeness of the candidate
+to what the story's best few have in common (``index.FEEDBACK``), ``back`` and ``events`` from the other side
+and both.  ``days later``: signed, positive for a candidate that came out after the story.  ``link…``: what
+editors linked to the stories around this one (``graph.LinkGraph``), the story's own links never counted.
+"""
+
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATURES))
+"""What features speak of, as ``why`` tells an editor."""
 
 STEP = 100_000
 """Pairs looked at together; bounds memory."""
 
 
-def names(generators: Sequence[Generator]) -> list[str]:
-    """Names of the columns ``features`` makes, in order."""
-    found = [*VIEWS, *(f"{view}×{decay:g}d" for view, decay in DECAYS)]
-    for one in generators:
-        found += [f"{one.view}:{name}" for name in ("rank", "back", "share", "share back")]
-        found += [f"{one.view}:{name}" for name in ("event", "event back", "events")]
-    return [
-        *found,
-        "days apart",
-        "days later",
-        "shared idf",
-        "shared idf in title",
-        "rarest shared",
-        "topics",
-        "provider",
-        "quality",
-    ]
-
-
-FALLING = ("rank", "back", "days apart")
-RISING = (*VIEWS, "share", "share back", "event", "event back", "events", "rarest shared", "topics")
-
-
-def directions(generators: Sequence[Generator]) -> list[int]:
-    """Which way each feature may move the score: 1 up, −1 down, 0 either.
-
-    More alike or nearer in time is never less related; holding the ranker to
-    that is what lets it carry over to later months and other newsrooms.
-    """
-    return [_direction(name.split(":")[-1]) for name in names(generators)]
-
-
-def _direction(name: str) -> int:
-    if name in FALLING:
-        return -1
-    return int(name in RISING or "×" in name or name.startswith("shared"))
-
-
 def features(index: Index, pairs: Pairs) -> NDArray[np.float32]:
-    """Describe pairs: a matrix (p, len(names)), float32, NaN where a story does not say."""
-    width = len(names([one.generator for one in index.lists]))
-    matrix = np.empty((len(pairs), width), np.float32, order="F")
+    """Describe pairs: a matrix (p, len(FEATURES)), float32, NaN where a story does not say."""
+    matrix = np.empty((len(pairs), len(FEATURES)), np.float32, order="F")
     for start in range(0, len(pairs), STEP):
         block = slice(start, start + STEP)
         for column, values in enumerate(_columns(index, pairs.story[block], pairs.candidate[block])):
@@ -85,27 +100,28 @@ def features(index: Index, pairs: Pairs) -> NDArray[np.float32]:
 def _columns(
     index: Index, story: NDArray[np.int64], other: NDArray[np.int64]
 ) -> Iterator[NDArray[np.floating]]:
-    similar = {name: _dots(view, story, view, other) for name, view in index.views.items()}
+    similar = {name: dots(index.views[name], story, index.views[name], other) for name in VIEWS}
     days = index.published[other] - index.published[story]
-    yield from (similar[name] for name in VIEWS)
-    yield from (similar[view] * decayed(days, decay) for view, decay in DECAYS)
-    for one, event in zip(index.lists, index.events, strict=True):
-        score = similar[one.generator.view] * decayed(days, one.generator.decay)
-        yield from _standing(one, score, story, other)
-        view = index.views[one.generator.view]
-        yield _dots(event, story, view, other)
-        yield _dots(view, story, event, other)
-        yield _dots(event, story, event, other)
+    yield from similar.values()
+    for view, (_, decays) in _SIMILARITIES.items():
+        yield from (similar[view] * decayed(days, decay) for decay in decays)
+    first = index.lists[0]
+    view = first.generator.view
+    yield from _standing(first, similar[view] * decayed(days, first.generator.decay), story, other)
+    yield dots(index.event, story, index.views[view], other)
+    yield dots(index.views[view], story, index.event, other)
+    yield dots(index.event, story, index.event, other)
     yield np.abs(days)
     yield days
-    yield _dots(index.weighted["words"], story, index.present["words"], other)
-    yield _dots(index.weighted["title"], story, index.present["title"], other)
+    yield dots(index.weighted["words"], story, index.present["words"], other)
+    yield dots(index.weighted["title"], story, index.present["title"], other)
     shared = index.weighted["words"][story].multiply(index.present["words"][other])
     # scipy refuses the greatest of no columns: a corpus without a word that two stories have.
     yield shared.max(axis=1).toarray().ravel() if shared.shape[1] else np.zeros(len(story), np.float32)
     yield _jaccard(index, story, other)
     yield (index.provider[story] == index.provider[other]).astype(np.float32)
     yield index.quality[other]
+    yield from index.graph.columns(story, other)
 
 
 def _standing(
@@ -124,14 +140,7 @@ def _standing(
 
 
 def _jaccard(index: Index, story: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.floating]:
-    both = _dots(index.topics, story, index.topics, other)
+    both = dots(index.topics, story, index.topics, other)
     left, right = index.topic_count[story], index.topic_count[other]
     told = (left > 0) & (right > 0)
     return np.where(told, both / np.maximum(left + right - both, 1), np.nan)
-
-
-def _dots(
-    left: sp.csr_matrix, rows: NDArray[np.int64], right: sp.csr_matrix, others: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Dot product of row ``rows[i]`` of one matrix with row ``others[i]`` of another, (p,)."""
-    return np.asarray(left[rows].multiply(right[others]).sum(axis=1), np.float32).ravel()

@@ -7,16 +7,17 @@ story is a pure function of this and the story's row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from recommender.candidates import GENERATORS, Generator, Lists, blocks, top_k
+from recommender.candidates import GENERATORS, Generator, Lists, Pairs, blocks, top_k
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local
+from recommender.graph import LinkGraph
 from recommender.text import TextSpace, unit_rows
 
 FEEDBACK = 5
@@ -36,7 +37,8 @@ class Index:
     topics: sp.csr_matrix
     topic_count: NDArray[np.float32]
     lists: tuple[Lists, ...]
-    events: tuple[sp.csr_matrix, ...]
+    event: sp.csr_matrix
+    graph: LinkGraph
 
     @classmethod
     def of(
@@ -46,11 +48,12 @@ class Index:
         idf: NDArray[np.float32],
         lists: Sequence[Lists],
     ) -> Self:
-        """Gather what features are read from.
+        """Gather what features are read from; no links are known yet.
 
         ``views`` are those of ``text.VIEWS``, each (n, terms); ``idf`` (terms,)
         belongs to ``words`` and ``title``; ``lists`` are all stories' own best,
-        one a generator.
+        one a generator.  Places in a list, events and what is around a story
+        go by the first.
         """
         present = {name: _present(views[name]) for name in ("words", "title")}
         topics = _sets(corpus.topics)
@@ -64,8 +67,17 @@ class Index:
             topics=topics,
             topic_count=np.asarray(topics.sum(axis=1), np.float32).ravel(),
             lists=tuple(lists),
-            events=tuple(_event(one, views[one.generator.view]) for one in lists),
+            event=_event(lists[0], views[lists[0].generator.view]),
+            graph=LinkGraph.of(lists[0], np.empty((0, 2), np.int64)),
         )
+
+    def pairs(self, stories: NDArray[np.int64], *more: Pairs) -> Pairs:
+        """Pair stories (s,), ascending, with all their candidates, and with ``more``."""
+        return Pairs.united(self.lists, stories, self.graph.pairs(stories), *more)
+
+    def knowing(self, links: NDArray[np.int64]) -> Self:
+        """Make an index of the same stories that knows these links (m, 2), and no others."""
+        return replace(self, graph=LinkGraph.of(self.lists[0], links))
 
 
 def _event(one: Lists, view: sp.csr_matrix) -> sp.csr_matrix:

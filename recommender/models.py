@@ -6,7 +6,8 @@
       active                      the id of the model that recomputes use
       20261122-101502-1f3a9c/     immutable
         manifest.json             what it is, what it learned from, SHA-256 of every file and of itself
-        nodes.npy roots.npy       the ranker's trees
+        weights.npy               the ranker's weighted sum
+        nodes.npy roots.npy       its trees
         words-hashes.npy …        the text space
 
 Nothing in a folder runs when it is loaded.
@@ -36,11 +37,11 @@ from recommender import __version__
 from recommender.candidates import Generator
 from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
-from recommender.features import names
+from recommender.features import NAMES
 from recommender.ranker import NODE, Ranker
 from recommender.text import Terms, TextSpace
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older program could not read a folder."""
 
 MAX_BYTES = 1 << 30
@@ -48,6 +49,7 @@ MAX_BYTES = 1 << 30
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILES = {
+    "weights.npy": np.dtype("<f8"),
     "nodes.npy": NODE,
     "roots.npy": np.dtype("<i8"),
     "words-hashes.npy": np.dtype("<i4"),
@@ -98,6 +100,7 @@ def write(
     while (root / name).exists():
         name += "-again"
     arrays: dict[str, NDArray[Any]] = {
+        "weights.npy": ranker.weights,
         "nodes.npy": ranker.nodes,
         "roots.npy": ranker.roots,
         "words-hashes.npy": space.words_.hashes,
@@ -118,7 +121,7 @@ def write(
         },
         "data": dict(data),
         "generators": [{"view": g.view, "decay": g.decay, "k": g.k} for g in generators],
-        "features": names(generators),
+        "features": list(NAMES),
         "ranker": {"slope": ranker.slope, "offset": ranker.offset},
         "text": {
             "title_weight": space.title_weight,
@@ -146,8 +149,7 @@ def load(root: Path, name: str) -> Model:
         generators = tuple(
             Generator(g["view"], float(g["decay"]), int(g["k"])) for g in manifest["generators"]
         )
-        known = names(generators)
-        if manifest["features"] != known:
+        if manifest["features"] != list(NAMES):
             raise ModelIncompatible(
                 f"{folder}: made for other features than this program's; train again with `recommender train`"
             )
@@ -157,11 +159,11 @@ def load(root: Path, name: str) -> Model:
         space.words_ = _terms(folder, arrays, "words", float(text["unseen"]["words"]))
         space.trigrams_ = _terms(folder, arrays, "trigrams", float(text["unseen"]["trigrams"]))
         ranker = Ranker(
+            arrays["weights.npy"],
             arrays["nodes.npy"],
             arrays["roots.npy"],
             float(parameters["slope"]),
             float(parameters["offset"]),
-            len(known),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelCorrupt(f"{folder / 'manifest.json'}: {type(error).__name__}: {error}") from error

@@ -1,14 +1,15 @@
-"""The ranker: boosted trees learned from curated links, kept as plain arrays.
+"""The ranker: a weighted sum of features and boosted trees learned from curated links, kept as plain arrays.
 
-Fitting is scikit-learn's; a fitted ranker is two arrays and two numbers, so
+Fitting is scikit-learn's; a fitted ranker is three arrays and two numbers, so
 it is saved without pickle, checked before it is used, and scored by numpy
 alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,58 +32,35 @@ FEATURE_SHARE = 0.4
 MIN_STORIES = 20
 """Fewer linked stories than this teach nothing that holds."""
 
-HELD_OUT = 5
-"""Every fifth linked story is held out of a first fit, to learn how sure a score is."""
-
 STEP = 16_384
 """Pairs scored together: their columns fit the cache."""
 
 NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("left", "<i4"), ("right", "<i4"),
                  ("missing_left", "?"), ("leaf", "?"), ("value", "<f8")])  # fmt: skip
-"""A node: rows with ``feature`` ≤ ``threshold`` go ``left``; children are counted from their tree's root."""
-
-
-class Scorer(Protocol):
-    """What ranks: higher is more related, in 0–1."""
-
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score pairs described by ``features.features`` (p, features) → (p,)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class DecayedSimilarity:
-    """The order before anything is learned: words and title letters in common, fading with time apart.
-
-    ``columns`` are the features whose mean is the score.
-    """
-
-    columns: tuple[int, ...]
-
-    @classmethod
-    def of(cls, feature_names: list[str]) -> Self:
-        """Pick its columns by name."""
-        return cls(tuple(feature_names.index(name) for name in ("words×30d", "trigrams×14d")))
-
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mean of the similarities, (p,)."""
-        mean: NDArray[np.float32] = np.mean(matrix[:, list(self.columns)], axis=1, dtype=np.float32)
-        return mean
+"""A node: rows with ``feature`` ≤ ``threshold`` go ``left``; children are counted from their tree's root.
+``value`` is what a leaf adds, and in an inner node the mean of what the pairs there were given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Trees and the sigmoid that makes 0–1 of their sum.
+    """A weighted sum of features, trees on top of it, and the sigmoid that makes 0–1 of both.
 
-    ``nodes`` are those of all trees, ``roots`` (trees + 1,) where each begins.
-    A pair's score is 1 / (1 + exp(−(slope · sum + offset))) (Platt 1999).
+    ``weights`` (features,) are those of the sum: of the default ranker, which
+    needs no links and has no trees.  ``nodes`` are those of all trees,
+    ``roots`` (trees + 1,) where each begins.  A pair's score is
+    1 / (1 + exp(−(slope · raw + offset))) (Platt 1999).
     """
 
+    weights: NDArray[np.float64]
     nodes: NDArray[np.void]
     roots: NDArray[np.int64]
-    slope: float
-    offset: float
-    width: int
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def linear(cls, weights: NDArray[np.float64], slope: float = 1.0, offset: float = 0.0) -> Self:
+        """Make one without trees."""
+        return cls(weights, np.zeros(0, NODE), np.zeros(1, np.int64), slope, offset)
 
     @classmethod
     def fit(
@@ -90,15 +68,17 @@ class Ranker:
         matrix: NDArray[np.float32],
         story: NDArray[np.int64],
         linked: NDArray[np.bool_],
-        directions: list[int],
+        directions: Sequence[int],
+        weights: NDArray[np.float64],
         seed: int = 0,
     ) -> Self:
-        """Learn from pairs (p, features).
+        """Learn trees from pairs (p, features), to which the sum of ``weights`` is then added.
 
         ``story`` (p,) is ascending, ``linked`` (p,) whether an editor linked them,
-        ``directions`` (features,) as in ``features.directions``.  Raises
-        ``NothingToLearn`` where fewer than ``MIN_STORIES`` stories have among
-        their candidates both one that is linked and one that is not.
+        ``directions`` (features,) as in ``features.Feature``.  Scores are not
+        calibrated.  Raises ``NothingToLearn`` where fewer than ``MIN_STORIES``
+        stories have among their candidates both one that is linked and one
+        that is not.
         """
         useful = np.intersect1d(story[linked], story[~linked])
         if len(useful) < MIN_STORIES:
@@ -107,46 +87,20 @@ class Ranker:
                 f"a ranker needs {MIN_STORIES}. Import more stories with `related` links."
             )
         keep = np.isin(story, useful)
-        matrix, story, linked = matrix[keep], story[keep], linked[keep]
-        held = np.isin(story, useful[HELD_OUT - 1 :: HELD_OUT])
-        rehearsal = cls._boost(matrix[~held], story[~held], linked[~held], directions, seed)
-        platt = LogisticRegression(C=1e6).fit(rehearsal.raw(matrix[held])[:, None], linked[held])
-        final = cls._boost(matrix, story, linked, directions, seed)
-        # A slope below 0 would turn the order round; it cannot come of a ranker that learned anything.
-        slope = max(float(platt.coef_[0, 0]), 1e-6)
-        return cls(final.nodes, final.roots, slope, float(platt.intercept_[0]), matrix.shape[1])
+        nodes, roots = _boost(matrix[keep], story[keep], linked[keep], directions, seed)
+        return cls(weights, nodes, roots)
 
-    @classmethod
-    def _boost(
-        cls,
-        matrix: NDArray[np.float32],
-        story: NDArray[np.int64],
-        linked: NDArray[np.bool_],
-        directions: list[int],
-        seed: int,
-    ) -> Self:
-        target = linked.astype(np.float64)
-        booster = HistGradientBoostingRegressor(
-            loss=LambdaRank(story, target),
-            max_iter=TREES,
-            learning_rate=LEARNING_RATE,
-            max_leaf_nodes=LEAVES,
-            min_samples_leaf=MIN_PAIRS,
-            l2_regularization=L2,
-            max_features=FEATURE_SHARE,
-            monotonic_cst=directions,
-            early_stopping=False,
-            random_state=seed,
-        )
-        # scikit-learn cannot bin a column that is never told; a constant one is never split on.
-        untold = np.isnan(matrix).all(axis=0)
-        # Its threads wait for each other by spinning: where a core is busy with something else, two take
-        # up to twenty times as long as one; where none is, they save a fifth.  The trees are the same.
-        with threadpool_limits(1, user_api="openmp"):
-            booster.fit(np.where(untold, np.float32(0), matrix), target)
-        trees = [_plain(iteration[0].nodes) for iteration in booster._predictors]  # noqa: SLF001
-        roots = np.cumsum([0, *map(len, trees)])
-        return cls(np.concatenate(trees), roots, 1.0, 0.0, matrix.shape[1])
+    def calibrated(self, matrix: NDArray[np.float32], linked: NDArray[np.bool_]) -> Self:
+        """Learn how sure a score is from pairs (p, features) that the trees have not seen.
+
+        Platt's sigmoid; where all or none are linked there is nothing to learn
+        and it stays as it is.
+        """
+        if linked.all() or not linked.any():
+            return self
+        platt = LogisticRegression(C=1e6).fit(self.raw(matrix)[:, None], linked)
+        # A slope below 0 would turn the order round; it cannot come of a ranker that learned anything.
+        return replace(self, slope=max(float(platt.coef_[0, 0]), 1e-6), offset=float(platt.intercept_[0]))
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score pairs (p, features) → (p,), the chance that an editor would link them."""
@@ -160,19 +114,45 @@ class Ranker:
         mask; the lowest bit left is the leaf reached (QuickScorer, Lucchese
         et al. 2015), which vectorises over pairs where descending does not.
         """
-        total = np.zeros(len(matrix))
-        trees = [_Tree.of(self.nodes[a:b]) for a, b in zip(self.roots, self.roots[1:], strict=False)]
+        weighed = np.flatnonzero(self.weights)
+        total = matrix[:, weighed] @ self.weights[weighed]
+        trees = self._trees()
         for start in range(0, len(matrix), STEP):
             block = np.asfortranarray(matrix[start : start + STEP])
             for tree in trees:
-                total[start : start + STEP] += tree.values(block)
+                total[start : start + STEP] += tree.values[tree.reached(block)]
         return total
 
+    def parts(self, matrix: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Tell what each group of features adds to the scores of pairs (p, features), as log-odds.
+
+        ``groups`` (features,) numbers the group of each column from 0.  Gives
+        (p, groups + 1), whose last column is what every pair has; the rows' sums
+        are ln(score / (1 − score)).  What a tree says is shared out along the
+        way to the leaf: a split has what its side is worth more than both
+        together (Saabas, "Interpreting random forests", 2014).
+        """
+        wide = int(groups.max()) + 1
+        parts = np.zeros((len(matrix), wide + 1))
+        for column in np.flatnonzero(self.weights):
+            parts[:, groups[column]] += matrix[:, column] * self.weights[column]
+        trees = [(tree, tree.shares(groups, wide)) for tree in self._trees()]
+        for start in range(0, len(matrix), STEP):
+            block = np.asfortranarray(matrix[start : start + STEP])
+            for tree, shares in trees:
+                parts[start : start + STEP] += shares[tree.reached(block)]
+        parts *= self.slope
+        parts[:, -1] += self.offset
+        return parts
+
+    def _trees(self) -> list[_Tree]:
+        return [_Tree.of(self.nodes[a:b]) for a, b in zip(self.roots, self.roots[1:], strict=False)]
+
     def check(self) -> None:
-        """Raise ``ModelCorrupt`` unless these are trees over ``width`` features: then scoring is safe."""
+        """Raise ``ModelCorrupt`` unless weights and trees are of the same features: then scoring is safe."""
         starts, ends = self.roots[:-1], self.roots[1:]
         sizes = ends - starts
-        whole = len(self.roots) > 1 and self.roots[0] == 0 and self.roots[-1] == len(self.nodes)
+        whole = len(self.roots) > 0 and self.roots[0] == 0 and self.roots[-1] == len(self.nodes)
         if not whole or (sizes < 1).any() or (sizes > 2 * LEAVES - 1).any():
             raise ModelCorrupt("roots.npy: trees do not cover nodes.npy")
         own = np.arange(len(self.nodes)) - np.repeat(starts, sizes)
@@ -189,50 +169,104 @@ class Ranker:
         )
         if (parents != (own > 0)).any():
             raise ModelCorrupt("nodes.npy: a node has no parent, or two")
-        if (inner["feature"] < 0).any() or (inner["feature"] >= self.width).any():
-            raise ModelCorrupt(f"nodes.npy: a feature is outside 0…{self.width - 1}")
+        if (inner["feature"] < 0).any() or (inner["feature"] >= len(self.weights)).any():
+            raise ModelCorrupt(f"nodes.npy: a feature is outside 0…{len(self.weights) - 1}")
+        if not np.isfinite(self.weights).all():
+            raise ModelCorrupt("weights.npy: a weight is not a number")
         if np.isnan(inner["threshold"]).any() or not np.isfinite(self.nodes["value"]).all():
             raise ModelCorrupt("nodes.npy: a threshold or a value is not a number")
         if not 0 < self.slope < np.inf or not np.isfinite(self.offset):
             raise ModelCorrupt("manifest.json: the ranker's slope or offset is out of range")
 
 
+def _boost(
+    matrix: NDArray[np.float32],
+    story: NDArray[np.int64],
+    linked: NDArray[np.bool_],
+    directions: Sequence[int],
+    seed: int,
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Fit trees; their nodes, and where each tree begins, (trees + 1,)."""
+    target = linked.astype(np.float64)
+    booster = HistGradientBoostingRegressor(
+        loss=LambdaRank(story, target),
+        max_iter=TREES,
+        learning_rate=LEARNING_RATE,
+        max_leaf_nodes=LEAVES,
+        min_samples_leaf=MIN_PAIRS,
+        l2_regularization=L2,
+        max_features=FEATURE_SHARE,
+        monotonic_cst=list(directions),
+        early_stopping=False,
+        random_state=seed,
+    )
+    # scikit-learn cannot bin a column that is never told; a constant one is never split on.
+    untold = np.isnan(matrix).all(axis=0)
+    # Its threads wait for each other by spinning: where a core is busy with something else, two take
+    # up to twenty times as long as one; where none is, they save a fifth.  The trees are the same.
+    with threadpool_limits(1, user_api="openmp"):
+        booster.fit(np.where(untold, np.float32(0), matrix), target)
+    trees = [_plain(iteration[0].nodes) for iteration in booster._predictors]  # noqa: SLF001
+    return np.concatenate(trees), np.cumsum([0, *map(len, trees)])
+
+
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """A tree made ready for bit masks: its inner nodes' tests and masks, its leaves' values in order."""
+    """A tree made ready for bit masks: its inner nodes' tests and masks, its leaves' values in order.
+
+    ``ways`` has, leaf by leaf, the features split on from the root to it, and
+    what each step is worth; ``start`` is the worth of the root.
+    """
 
     tests: list[tuple[int, np.float32, bool, NDArray[np.uint16]]]
-    leaves: NDArray[np.float64]
+    values: NDArray[np.float64]
+    ways: list[list[tuple[int, float]]]
+    start: float
 
     @classmethod
     def of(cls, nodes: NDArray[np.void]) -> Self:
         tests: list[tuple[int, np.float32, bool, NDArray[np.uint16]]] = []
-        leaves: list[float] = []
+        values: list[float] = []
+        ways: list[list[tuple[int, float]]] = []
 
-        def visit(at: int) -> int:
+        def visit(at: int, way: list[tuple[int, float]]) -> int:
             """Return the bits of the leaves below a node, numbering them."""
             node = nodes[at]
             if node["leaf"]:
-                leaves.append(float(node["value"]))
-                return 1 << (len(leaves) - 1)
-            left = visit(int(node["left"]))
-            right = visit(int(node["right"]))
-            masks = np.array([0xFFFF, 0xFFFF & ~left], np.uint16)
-            tests.append((int(node["feature"]), node["threshold"], bool(node["missing_left"]), masks))
-            return left | right
+                values.append(float(node["value"]))
+                ways.append(way)
+                return 1 << (len(values) - 1)
+            feature = int(node["feature"])
+            sides = [
+                visit(int(node[side]), [*way, (feature, float(nodes[node[side]]["value"] - node["value"]))])
+                for side in ("left", "right")
+            ]
+            masks = np.array([0xFFFF, 0xFFFF & ~sides[0]], np.uint16)
+            tests.append((feature, node["threshold"], bool(node["missing_left"]), masks))
+            return sides[0] | sides[1]
 
-        visit(0)
-        return cls(tests, np.array(leaves))
+        visit(0, [])
+        return cls(tests, np.array(values), ways, float(nodes[0]["value"]))
 
-    def values(self, block: NDArray[np.float32]) -> NDArray[np.float64]:
+    def reached(self, block: NDArray[np.float32]) -> NDArray[np.intc]:
+        """Find the leaf that each pair (p, features) comes to, by number, (p,)."""
         alive = np.full(len(block), 0xFFFF, np.uint16)
         for feature, threshold, missing_left, masks in self.tests:
             column = block[:, feature]
             right = column > threshold if missing_left else ~(column <= threshold)
             alive &= masks[right.view(np.uint8)]
         lowest = alive & (~alive + np.uint16(1))
-        reached: NDArray[np.intc] = np.frexp(lowest.astype(np.float32))[1] - 1
-        return self.leaves[reached]
+        leaf: NDArray[np.intc] = np.frexp(lowest.astype(np.float32))[1] - 1
+        return leaf
+
+    def shares(self, groups: NDArray[np.int64], wide: int) -> NDArray[np.float64]:
+        """Sum what the way to each leaf is worth to each group, and last the root: (leaves, wide + 1)."""
+        shares = np.zeros((len(self.values), wide + 1))
+        for leaf, way in enumerate(self.ways):
+            for feature, worth in way:
+                shares[leaf, groups[feature]] += worth
+        shares[:, -1] = self.start
+        return shares
 
 
 def _plain(nodes: NDArray[Any]) -> NDArray[np.void]:
@@ -249,4 +283,8 @@ def _plain(nodes: NDArray[Any]) -> NDArray[np.void]:
     plain["left"], plain["right"] = nodes["left"], nodes["right"]
     plain["missing_left"] = nodes["missing_go_to_left"]
     plain["leaf"], plain["value"] = nodes["is_leaf"], nodes["value"]
+    # An inner node is worth what its pairs get on average; children come after their parent.
+    for at in np.flatnonzero(~plain["leaf"])[::-1]:
+        sides = [plain["left"][at], plain["right"][at]]
+        plain["value"][at] = np.average(plain["value"][sides], weights=nodes["count"][sides])
     return plain

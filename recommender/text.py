@@ -28,10 +28,14 @@ Views = Mapping[str, sp.csr_matrix]
 ``words`` is of length 1 again, since it is a mixture of two; a row without terms is 0.
 """
 
-VIEWS = ("words", "title", "excerpt", "trigrams", "letters")
+VIEWS = ("words", "title", "excerpt", "text", "trigrams", "letters", "blend")
 """``words``: words and word pairs of title and excerpt as two weighted fields.  ``title``, ``excerpt``: the
-same, one field alone.  ``trigrams``: the title's character trigrams within words.  ``letters``: those,
-without counts or idf."""
+same, one field alone; ``text``: the two read as one.  ``trigrams``: the title's character trigrams within
+words.  ``letters``: those, without counts or idf.  ``blend``: the views of ``BLEND`` side by side."""
+
+BLEND = ("words", "text", "trigrams", "letters")
+"""Views whose mean similarity is that in ``blend``: untrained, times a decay in time, it ranks better than
+any single view on every newsroom it was tried on (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Terms:
 
 
 class TextSpace:
-    """TF-IDF over titles and excerpts, in the five views of ``VIEWS``.
+    """TF-IDF over titles and excerpts, in the views of ``VIEWS``.
 
     Learned state: ``words_`` and ``trigrams_``, both ``Terms``.
     """
@@ -109,13 +113,17 @@ class TextSpace:
     def _views(self, counts: Mapping[str, sp.csr_matrix]) -> dict[str, sp.csr_matrix]:
         title = self.words_.weigh(counts["title"])
         excerpt = self.words_.weigh(counts["excerpt"])
-        return {
+        views = {
             "words": unit_rows(self.title_weight * title + (1 - self.title_weight) * excerpt),
             "title": title,
             "excerpt": excerpt,
+            "text": self.words_.weigh(_present(counts["title"] + counts["excerpt"])),
             "trigrams": self.trigrams_.weigh(counts["trigrams"]),
             "letters": self.trigrams_.weigh(counts["trigrams"], flat=True),
         }
+        share = np.float32(len(BLEND) ** -0.5)
+        views["blend"] = sp.csr_matrix(sp.hstack([views[view] * share for view in BLEND], format="csr"))
+        return views
 
 
 def _count(titles: Sequence[str], excerpts: Sequence[str]) -> dict[str, sp.csr_matrix]:

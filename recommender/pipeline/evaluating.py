@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender import default
 from recommender.articles import iso
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local
 from recommender.errors import NothingToLearn, UsageError
 from recommender.evaluation import BASELINES, Split, baseline, cold, compare, per_query, slices, warm
-from recommender.features import directions, names
 from recommender.index import Index, prepare
+from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.ranking import learn, rank
-from recommender.ranker import DecayedSimilarity, Scorer
+from recommender.pipeline.ranking import rank
+from recommender.ranker import Ranker
 
 OURS = "recommender"
 """This project's name among the systems: the first of them."""
@@ -120,7 +121,8 @@ def judge(
     """
     chosen = list(dict.fromkeys(systems))
     for name in chosen:
-        baseline(name)
+        if name != default.NAME:
+            baseline(name)
     split = _split(corpus, protocol, cut, seed)
     _, index = prepare(split.corpus, engine=engine)
     return _judged(index, split, k, chosen, engine, progress)
@@ -148,34 +150,30 @@ def measure(
 def _judged(
     index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
 ) -> Judgement:
-    index, scorer, learned = ready(index, split, engine, progress)
-    ours = rank(index, scorer, split.queries, engine, progress, "ranking queries").best(split.queries, k)
+    index, ranker, learned = ready(index, split, engine, progress)
+    ours = rank(index, ranker, split.queries, engine, progress, "ranking queries").best(split.queries, k)
     ranked = {OURS: ours}
     for name in progress(list(systems), len(list(systems)), "baselines"):
-        ranked[name] = baseline(name)(split.corpus, split.queries, k)
+        if name == default.NAME:
+            fair = default.ranker(without=split.corpus.urls)
+            found = rank(index, fair, split.queries, engine, silent, name)
+            ranked[name] = found.best(split.queries, k)
+        else:
+            ranked[name] = baseline(name)(split.corpus, split.queries, k)
     return Judgement(split, ranked, k, learned)
 
 
-def ready(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Index, Scorer, bool]:
-    """Give the index and the scorer to judge a split with, and whether the scorer is a learned one.
+def ready(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Index, Ranker, bool]:
+    """Give the index and the ranker to judge a split with, and whether links taught the ranker anything.
 
-    The only place where an evaluation gets them: both may know of links what
-    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories
-    and holds no links, so it serves every split as it is.
-    """
-    scorer, learned = fitted(index, split, engine, progress)
-    return index, scorer, learned
-
-
-def fitted(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Scorer, bool]:
-    """Fit on the links that a split leaves; where they are too few, similarity with decay, and False.
-
+    The only place where an evaluation gets them: both know of links what
+    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories.
     Raises ``UnsoundEvaluation`` if the split leaks.
     """
-    generators = [one.generator for one in index.lists]
-    links = split.corpus.links
     split.check()
+    links = split.corpus.links
+    fair = default.ranker(without=split.corpus.urls)
     try:
-        return learn(index, links, directions(generators), engine, progress), True
+        return index.knowing(links), learn(index, links, fair, engine, progress), True
     except NothingToLearn:
-        return DecayedSimilarity.of(names(generators)), False
+        return index.knowing(links), fair, False

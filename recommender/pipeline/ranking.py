@@ -13,7 +13,7 @@ from recommender.engine import Engine
 from recommender.features import features
 from recommender.index import Index
 from recommender.pipeline.progress import Progress
-from recommender.ranker import Ranker, Scorer
+from recommender.ranker import Ranker
 
 STORIES = 512
 """Stories ranked together."""
@@ -38,7 +38,7 @@ class Ranked:
 
 def rank(
     index: Index,
-    scorer: Scorer,
+    ranker: Ranker,
     stories: NDArray[np.int64],
     engine: Engine,
     progress: Progress,
@@ -46,18 +46,18 @@ def rank(
 ) -> Ranked:
     """Score all candidates of some stories (s,), ascending."""
     batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
-    parts = list(progress(engine(rank_block, (index, scorer), batches), len(batches), label))
+    parts = list(progress(engine(rank_block, (index, ranker), batches), len(batches), label))
     if not parts:
         nothing = np.empty(0, np.int64)
         return Ranked(Pairs(nothing, nothing), np.empty(0, np.float32))
     return Ranked(_joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
-def rank_block(shared: tuple[Index, Scorer], stories: NDArray[np.int64]) -> Ranked:
+def rank_block(shared: tuple[Index, Ranker], stories: NDArray[np.int64]) -> Ranked:
     """Score the candidates of a block of stories (b,), ascending."""
-    index, scorer = shared
+    index, ranker = shared
     pairs, matrix = _describe_block(index, stories)
-    return Ranked(pairs, scorer.score(matrix))
+    return Ranked(pairs, ranker.score(matrix))
 
 
 def describe(
@@ -70,7 +70,7 @@ def describe(
 
 
 def _describe_block(index: Index, stories: NDArray[np.int64]) -> tuple[Pairs, NDArray[np.float32]]:
-    pairs = Pairs.united(index.lists, stories)
+    pairs = index.pairs(stories)
     return pairs, features(index, pairs)
 
 
@@ -84,18 +84,3 @@ def linked(pairs: Pairs, links: NDArray[np.int64], stories: int) -> NDArray[np.b
     """Tell which pairs (p,) an editor linked, in either direction; ``stories`` is how many there are."""
     keys = np.concatenate([links[:, 0] * stories + links[:, 1], links[:, 1] * stories + links[:, 0]])
     return np.isin(pairs.story * stories + pairs.candidate, keys)
-
-
-def learn(
-    index: Index,
-    links: NDArray[np.int64],
-    directions: Sequence[int],
-    engine: Engine,
-    progress: Progress,
-) -> Ranker:
-    """Fit a ranker on links (m, 2).  Raises ``NothingToLearn`` where they are too few."""
-    stories = np.unique(links)
-    if len(stories) == 0:
-        return Ranker.fit(np.empty((0, len(directions)), np.float32), stories, stories > 0, list(directions))
-    pairs, matrix = describe(index, stories, engine, progress)
-    return Ranker.fit(matrix, pairs.story, linked(pairs, links, len(index.published)), list(directions))

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender import copies, models
+from recommender import copies, default, models
 from recommender.candidates import GENERATORS, Pairs
 from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.engine import Engine, local
-from recommender.features import features, names
+from recommender.features import features
 from recommender.index import Index, prepare
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import STORIES
-from recommender.ranker import DecayedSimilarity, Scorer
+from recommender.ranker import Ranker
 from recommender.store import Store
 
 MOST_PLACES = np.iinfo(np.int16).max - 1
@@ -47,20 +47,20 @@ def recompute(
     similarities only.  Raises ``ModelCorrupt`` or ``ModelIncompatible`` where
     the active model cannot be used, ``StoreLocked`` if somebody else writes.
     """
-    scorer: Scorer
     active = models.active(root)
     if active is None:
-        generators, scorer, name = GENERATORS, DecayedSimilarity.of(names(GENERATORS)), "untrained"
+        generators, ranker, name = GENERATORS, default.ranker(), default.NAME
     else:
         model = models.load(root, active)
-        generators, scorer, name = model.generators, model.ranker, model.id
+        generators, ranker, name = model.generators, model.ranker, model.id
     with store.writing("recompute"):
         corpus = store.corpus()
         _, index = prepare(corpus, generators, engine)
+        index = index.knowing(corpus.links)
         curated = _Curated.of(corpus)
         rows = np.arange(len(corpus))
         batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
-        shared = (index, scorer, curated, corpus.ids, copies.groups(corpus, index), k)
+        shared = (index, ranker, curated, corpus.ids, copies.groups(corpus, index), k)
         parts = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
         lists = [packed for part in parts for packed in part]
         generation = store.publish(name, zip(corpus.ids.tolist(), lists, strict=True))
@@ -106,16 +106,16 @@ class _Curated:
 
 
 def _pack_block(
-    shared: tuple[Index, Scorer, _Curated, NDArray[np.int64], NDArray[np.int64], int],
+    shared: tuple[Index, Ranker, _Curated, NDArray[np.int64], NDArray[np.int64], int],
     stories: NDArray[np.int64],
 ) -> list[bytes]:
     """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all."""
-    index, scorer, curated, ids, groups, k = shared
+    index, ranker, curated, ids, groups, k = shared
     curated = curated.among(stories)
-    pairs = Pairs.united(index.lists, stories, curated.pairs)
+    pairs = index.pairs(stories, curated.pairs)
     packed = np.zeros(len(pairs), NEIGHBOUR_DTYPE)
     packed["article"] = ids[pairs.candidate]
-    packed["score"] = scorer.score(features(index, pairs))
+    packed["score"] = ranker.score(features(index, pairs))
     packed["curated"] = curated.places(pairs, len(ids))
     lists = {}
     for story, run in pairs.runs():

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from recommender import models
+from recommender import default, models
 from recommender.articles import iso
 from recommender.candidates import GENERATORS
 from recommender.engine import Engine, local
 from recommender.errors import NothingToLearn
 from recommender.evaluation import BASELINES, cold
-from recommender.features import directions
 from recommender.index import prepare
 from recommender.models import Model
 from recommender.pipeline.evaluating import measure
+from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.ranking import learn
 from recommender.store import Store
 
 RECORD_WAIT = 60.0
@@ -51,7 +50,7 @@ def train(
     """
     corpus = store.corpus()
     space, index = prepare(corpus, GENERATORS, engine)
-    ranker = learn(index, corpus.links, directions(GENERATORS), engine, progress)
+    ranker = learn(index, corpus.links, default.ranker(), engine, progress)
     try:
         evaluation = measure(index, cold(corpus), 10, tuple(BASELINES), engine, progress)
         report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
