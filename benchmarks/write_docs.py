@@ -1,6 +1,7 @@
-"""Rewrite what the docs quote: help texts always, measured tables where the corpora of real stories are.
+"""Rewrite what the docs quote: help texts, the picture, and the README's table from docs/measured.json.
 
-    python benchmarks/write_docs.py            # writes docs/cli.md, docs/measured.json and the README's table
+    python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json      # measure again, some minutes
+    python benchmarks/write_docs.py
 
 `tests/test_docs.py` fails when they are stale.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -20,10 +20,12 @@ from typing import Any
 import typer
 
 ROOT = Path(__file__).parents[1]
-CORPORA = ROOT.parent / "shared" / "corpora"
 MEASURED = ROOT / "docs" / "measured.json"
 SHOWN = "https://www.lodestone-magazine.example/2024/what-is-a-walrus-doing-two-thousand-miles-from-the-ice"
 """The sample story that the README's picture asks about."""
+
+OURS = "recommender"
+TITLES = {OURS: "**this project**", "default": "its default ranker, never trained on that newsroom"}
 
 MARKS = "<!-- measured -->\n", "<!-- /measured -->"
 
@@ -55,48 +57,32 @@ def _help(command: list[str]) -> str:
     return re.sub(r"[ \t]+\n", "\n", printed.getvalue())
 
 
-def measure(corpus: Path) -> dict[str, Any]:
-    """Import a corpus into a store of its own and evaluate on it: `recommender evaluate` as it is."""
-    from dataclasses import asdict
-
-    from recommender.articles import iso
-    from recommender.engine import processes
-    from recommender.pipeline.evaluating import evaluate
-    from recommender.pipeline.importing import import_paths
-    from recommender.store import Store
-
-    with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/store.sqlite") as store:
-        import_paths(store, [corpus])
-        result = evaluate(store.corpus(), engine=processes)
-    return asdict(result) | {"cut": iso(result.cut)}
-
-
 def table(measured: dict[str, Any]) -> str:
-    """Lay out the README's table of nDCG@10."""
-    names = list(measured)
-    systems = list(measured[names[0]]["systems"])
+    """Lay out the README's table of nDCG@10, from what ``compare.py --json`` wrote."""
+    columns = {
+        (name, protocol): report for name, reports in measured.items() for protocol, report in reports.items()
+    }
+    first = next(iter(columns.values()))
     lines = [
-        "| nDCG@10, cold | " + " | ".join(names) + " |",
-        "|---|" + "---|" * len(names),
+        "| nDCG@10 | " + " | ".join(f"{name}, {protocol}" for name, protocol in columns) + " |",
+        "|---|" + "---|" * len(columns),
     ]
-    for system in systems:
-        cells = [f"{measured[name]['systems'][system]['ndcg']:.3f}" for name in names]
-        if system == "recommender":
-            system, cells = "**this project**", [f"**{cell}**" for cell in cells]
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    for system in first["systems"]:
+        cells = [f"{report['systems'][system]['ndcg']:.3f}" for report in columns.values()]
+        if system == OURS:
+            cells = [f"**{cell}**" for cell in cells]
+        lines.append(f"| {TITLES.get(system, system)} | " + " | ".join(cells) + " |")
     lines.append(
-        "| lead on the best of them, 95 % paired | " + " | ".join(map(_lead, measured.values())) + " |"
+        "| lead on the best baseline, 95 % paired | " + " | ".join(map(lead, columns.values())) + " |"
     )
-    lines.append(
-        "| queries / stories | "
-        + " | ".join(f"{m['queries']} / {m['stories']:,}" for m in measured.values())
-        + " |"
-    )
+    counts = [f"{report['queries']} / {report['stories']:,}" for report in columns.values()]
+    lines.append("| queries / stories | " + " | ".join(counts) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _lead(report: dict[str, Any]) -> str:
-    others = [system for name, system in report["systems"].items() if name != "recommender"]
+def lead(report: dict[str, Any]) -> str:
+    """Say how far this project is ahead of the best that it is compared with."""
+    others = [system for name, system in report["systems"].items() if name not in TITLES]
     ahead = max(others, key=lambda system: system["ndcg"])["ahead"]
     low, high = ahead["interval"]
     return f"{ahead['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
@@ -137,11 +123,6 @@ def main() -> None:
     (ROOT / "docs" / "images").mkdir(exist_ok=True)
     (ROOT / "docs" / "images" / "related.svg").write_text(picture(), encoding="utf-8")
     (ROOT / "docs" / "cli.md").write_text(help_texts(), encoding="utf-8")
-    if CORPORA.is_dir():
-        measured = {name: measure(CORPORA / name) for name in ("coronavirus", "diablo4", "azure")}
-        MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    else:
-        print(f"no corpora in {CORPORA}: tables stay as they were", file=sys.stderr)
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]

@@ -46,26 +46,28 @@ def test_the_readmes_table_says_what_was_measured(writer: ModuleType) -> None:
 
 
 def test_what_was_measured_is_what_the_program_does(tmp_path: Path, corpora: Path) -> None:
-    measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))["diablo4"]
+    measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))["diablo4"]["cold"]
+    systems = [name for name in measured["systems"] if name not in ("recommender", "minilm")]
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
         import_paths(store, [corpora / "diablo4"])
-        result = evaluate(store.corpus(), engine=processes)
+        result = evaluate(store.corpus(), systems=systems, engine=processes)
     assert (result.queries, result.stories) == (measured["queries"], measured["stories"])
     for name, system in result.systems.items():
         assert system["ndcg"] == pytest.approx(measured["systems"][name]["ndcg"], abs=0.0005), name
-    ours, *others = (system["ndcg"] for system in result.systems.values())
-    assert ours > max(others)
 
 
 def test_measured_leads_are_leads() -> None:
-    """Ahead of every baseline on every corpus, and for sure on two of them at least."""
+    """Ahead of every baseline on every corpus by both protocols, and for sure on most."""
     measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))
     sure = 0
-    for report in measured.values():
-        ahead = [system["ahead"] for name, system in report["systems"].items() if name != "recommender"]
-        assert all(lead["mean"] > 0 for lead in ahead)
-        sure += all(lead["interval"][0] > 0 for lead in ahead)
-    assert sure >= 2
+    for reports in measured.values():
+        for report in reports.values():
+            others = {
+                name: one for name, one in report["systems"].items() if name not in ("recommender", "default")
+            }
+            assert all(one["ahead"]["mean"] > 0 for one in others.values())
+            sure += all(one["ahead"]["interval"][0] > 0 for one in others.values())
+    assert sure >= 4
 
 
 def test_operations_lists_every_setting() -> None:
