@@ -1,6 +1,6 @@
 """Rewrite what the docs quote: help texts, the picture, and the README's table from docs/measured.json.
 
-    python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json      # measure again, some minutes
+    python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json   # measures again
     python benchmarks/write_docs.py
 
 `tests/test_docs.py` fails when they are stale.
