@@ -25,7 +25,7 @@ from recommender.ranker import Ranker
 FEW_LINKS = 100
 """Fewer links than this teach less than the default ranker knows (docs/evaluation.md has the curve)."""
 
-EVEN_LINKS = 1_000
+EVEN_LINKS = 3_000
 """Links with which the default ranker counts half in what is learned: at ``n`` links 1 / (1 + n / this)."""
 
 PERIODS = 6
