@@ -35,28 +35,31 @@ class LinkGraph:
     With A the links, both ways, and W (n, n) how near the stories around each
     one are (as a share of the nearest, their rows of sum 1 in R): ``near`` is
     W·A, ``share`` the same with the linked stories around weighing 1
-    together, ``around`` is R, ``linked`` the share of R that has links at all,
-    ``back`` the diagonal of ``share``: what a story's neighbours link to it.
+    together, ``around`` is R, ``linked`` the share of R that has links at all.
+
+    Row q must not tell whether q has links, or the ranker would learn to ask
+    it.  So a story around q whose only link is with q counts as not linked,
+    and ``near`` and ``share`` have no diagonal: nothing leads back to q.
     """
 
     near: sp.csr_matrix
     share: sp.csr_matrix
     around: sp.csr_matrix
     linked: NDArray[np.float32]
-    back: NDArray[np.float32]
 
     @classmethod
     def of(cls, around: Lists, links: NDArray[np.int64]) -> Self:
         """Look at ``links`` (m, 2) from all stories; ``around`` are their own best."""
         n = len(around.found)
         target = sp.csr_matrix((np.ones(len(links), np.float32), (links[:, 0], links[:, 1])), shape=(n, n))
-        both = target.maximum(target.T).tocsr()
+        both = target.maximum(target.T).minimum(1).tocsr()
+        degree = np.diff(both.indptr)
         weight = _nearness(around)
-        has_links = (np.diff(both.indptr) > 0).astype(np.float32)
-        near = sp.csr_matrix(weight @ both)
-        share = sp.csr_matrix(_of_sum_one(weight @ sp.diags(has_links)) @ both)
+        others = weight @ sp.diags((degree > 0).astype(np.float32))
+        others -= weight.multiply(both @ sp.diags((degree == 1).astype(np.float32)))
         rows = _of_sum_one(weight)
-        return cls(near, share, rows, np.asarray(rows @ has_links, np.float32), share.diagonal())
+        linked = np.asarray(rows.multiply(others > 0).sum(axis=1), np.float32).ravel()
+        return cls(_elsewhere(weight @ both), _elsewhere(_of_sum_one(others) @ both), rows, linked)
 
     def pairs(self, stories: NDArray[np.int64]) -> Pairs:
         """Pair stories (s,) with the ``CANDIDATES`` that the stories around them are linked to most."""
@@ -70,14 +73,12 @@ class LinkGraph:
         """Describe pairs (p,): ``linked near``, ``links near``, ``link share``, ``link path``, each (p,).
 
         The last leads from a story around the first one over a link to a story
-        around the second.  What is left of it where that story is the first
-        one itself: such a path goes over the story's own links.
+        around the second.
         """
         yield self.linked[story]
         yield _entries(self.near, story, other)
         yield _entries(self.share, story, other)
-        own = self.back[story] * _entries(self.around, other, story)
-        yield dots(self.share, story, self.around, other) - own
+        yield dots(self.share, story, self.around, other)
 
 
 def _nearness(around: Lists) -> sp.csr_matrix:
@@ -90,6 +91,14 @@ def _nearness(around: Lists) -> sp.csr_matrix:
     nearness = sp.csr_matrix((share[there], found[there], starts), shape=(n, n))
     nearness.sort_indices()
     return nearness
+
+
+def _elsewhere(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Leave out the diagonal: its places, not only its values."""
+    rest = sp.csr_matrix(matrix - sp.diags(matrix.diagonal()), dtype=np.float32)
+    rest.eliminate_zeros()
+    rest.sort_indices()
+    return rest
 
 
 def _of_sum_one(matrix: sp.csr_matrix) -> sp.csr_matrix:

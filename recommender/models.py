@@ -39,7 +39,7 @@ from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES
 from recommender.ranker import NODE, Ranker
-from recommender.text import Terms, TextSpace
+from recommender.text import VIEWS, Terms, TextSpace
 
 FORMAT = 2
 """Raised when an older program could not read a folder."""
@@ -120,7 +120,10 @@ def write(
             "scikit-learn": sklearn.__version__,
         },
         "data": dict(data),
-        "generators": [{"view": g.view, "decay": g.decay, "k": g.k} for g in generators],
+        # JSON has no infinity.
+        "generators": [
+            {"view": g.view, "decay": g.decay if g.decay < np.inf else None, "k": g.k} for g in generators
+        ],
         "features": list(NAMES),
         "ranker": {"slope": ranker.slope, "offset": ranker.offset},
         "text": {
@@ -147,9 +150,11 @@ def load(root: Path, name: str) -> Model:
     manifest = _manifest(folder)
     try:
         generators = tuple(
-            Generator(g["view"], float(g["decay"]), int(g["k"])) for g in manifest["generators"]
+            Generator(g["view"], np.inf if g["decay"] is None else float(g["decay"]), int(g["k"]))
+            for g in manifest["generators"]
         )
-        if manifest["features"] != list(NAMES):
+        known = bool(generators) and all(g.view in VIEWS for g in generators)
+        if manifest["features"] != list(NAMES) or not known:
             raise ModelIncompatible(
                 f"{folder}: made for other features than this program's; train again with `recommender train`"
             )
@@ -167,6 +172,10 @@ def load(root: Path, name: str) -> Model:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelCorrupt(f"{folder / 'manifest.json'}: {type(error).__name__}: {error}") from error
+    if len(ranker.weights) != len(NAMES):
+        raise ModelCorrupt(
+            f"{folder / 'weights.npy'}: {len(ranker.weights)} weights of {len(NAMES)} features"
+        )
     try:
         ranker.check()
     except ModelCorrupt as error:

@@ -108,14 +108,14 @@ class Ranker:
         return chance
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Sum of the trees' values, (p,).
+        """Add the weighted sum, to which a missing value adds nothing, and the trees' values, (p,).
 
         Every inner node strikes the leaves of the side not taken from a bit
         mask; the lowest bit left is the leaf reached (QuickScorer, Lucchese
         et al. 2015), which vectorises over pairs where descending does not.
         """
         weighed = np.flatnonzero(self.weights)
-        total = matrix[:, weighed] @ self.weights[weighed]
+        total = _told(matrix[:, weighed]) @ self.weights[weighed]
         trees = self._trees()
         for start in range(0, len(matrix), STEP):
             block = np.asfortranarray(matrix[start : start + STEP])
@@ -135,7 +135,7 @@ class Ranker:
         wide = int(groups.max()) + 1
         parts = np.zeros((len(matrix), wide + 1))
         for column in np.flatnonzero(self.weights):
-            parts[:, groups[column]] += matrix[:, column] * self.weights[column]
+            parts[:, groups[column]] += _told(matrix[:, column]) * self.weights[column]
         trees = [(tree, tree.shares(groups, wide)) for tree in self._trees()]
         for start in range(0, len(matrix), STEP):
             block = np.asfortranarray(matrix[start : start + STEP])
@@ -177,6 +177,10 @@ class Ranker:
             raise ModelCorrupt("nodes.npy: a threshold or a value is not a number")
         if not 0 < self.slope < np.inf or not np.isfinite(self.offset):
             raise ModelCorrupt("manifest.json: the ranker's slope or offset is out of range")
+
+
+def _told(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isnan(matrix), np.float32(0), matrix)
 
 
 def _boost(

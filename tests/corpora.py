@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender import default
 from recommender.candidates import GENERATORS, Pairs
 from recommender.corpus import Corpus
 from recommender.engine import local
-from recommender.features import directions, features
+from recommender.features import FEATURES, features
 from recommender.index import Index, prepare
 from recommender.ranker import Ranker
 from recommender.text import TextSpace
@@ -97,12 +98,15 @@ class Learned:
 
 
 def learned(corpus: Corpus, taught: int) -> Learned:
-    """Fit a ranker on the first ``taught`` stories."""
+    """Fit a ranker on the first ``taught`` stories; links among these are what the index knows."""
     space, index = prepare(corpus, GENERATORS, local)
-    pairs = Pairs.united(index.lists, np.arange(len(corpus)))
+    index = index.knowing(corpus.links[(corpus.links < taught).all(axis=1)])
+    pairs = index.pairs(np.arange(len(corpus)))
     matrix = features(index, pairs)
     couples = set(map(tuple, corpus.links.tolist()))
     linked = np.array([couple in couples for couple in zip(pairs.story, pairs.candidate, strict=True)])
     early = pairs.story < taught
-    ranker = Ranker.fit(matrix[early], pairs.story[early], linked[early], directions(GENERATORS))
+    directions = [feature.direction for feature in FEATURES]
+    weights = default.ranker().weights
+    ranker = Ranker.fit(matrix[early], pairs.story[early], linked[early], directions, weights)
     return Learned(corpus, space, index, pairs, matrix, linked, ranker)

@@ -24,11 +24,12 @@ from recommender import models
 from recommender.candidates import GENERATORS
 from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
-from recommender.features import names
+from recommender.features import NAMES as FEATURES
 from recommender.models import Model, activate, active, fingerprint, listed, load, write
+from recommender.ranker import Ranker
 
 TERMS = [f"{name}-{part}.npy" for name in ("words", "trigrams") for part in ("hashes", "idf")]
-FILES = ["manifest.json", "nodes.npy", "roots.npy", *TERMS]
+FILES = ["manifest.json", "weights.npy", "nodes.npy", "roots.npy", *TERMS]
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +86,12 @@ def test_a_model_read_is_the_model_written(original: Model, written: Path) -> No
         original.generators,
         original.manifest,
     )
-    matrix = np.random.default_rng(0).random((500, len(names(GENERATORS)))).astype(np.float32)
+    matrix = np.random.default_rng(0).random((500, len(FEATURES))).astype(np.float32)
     matrix[:, ::3] = np.nan
     assert again.ranker.score(matrix).tobytes() == original.ranker.score(matrix).tobytes()
+    assert again.ranker.weights.tobytes() == original.ranker.weights.tobytes()
+    assert again.ranker.weights.any()
+    assert len(again.ranker.nodes) > 0
     assert again.ranker.score(matrix).std() > 0
     assert again.space.title_weight == original.space.title_weight
     text = (["A flood", "Title"], ["and rain", ""])
@@ -99,11 +103,26 @@ def test_a_model_read_is_the_model_written(original: Model, written: Path) -> No
         assert (view != original.space.transform(*seen)[name]).nnz == 0
 
 
+def test_a_ranker_without_trees_is_read_as_well(original: Model, tmp_path: Path) -> None:
+    bare = replace(original, ranker=Ranker.linear(original.ranker.weights, 2.0, -1.0))
+    back = load(tmp_path, again(bare, tmp_path).id).ranker
+    assert (len(back.nodes), back.roots.tolist()) == (0, [0])
+    assert (back.slope, back.offset) == (2.0, -1.0)
+
+
+def test_what_found_candidates_is_read_as_it_was_written(original: Model, tmp_path: Path) -> None:
+    # One of them never fades, and JSON has no infinity.
+    made = write(tmp_path, original.ranker, GENERATORS, original.space, {"fingerprint": "abcdef0"}, {})
+    assert load(tmp_path, made.id).generators == GENERATORS
+    assert any(np.isinf(one.decay) for one in GENERATORS)
+    assert any(np.isfinite(one.decay) for one in GENERATORS)
+
+
 def test_the_folder_holds_what_the_manifest_says(original: Model, written: Path) -> None:
     assert sorted(path.name for path in written.iterdir()) == sorted(FILES)
     manifest = original.manifest
     assert manifest["id"] == written.name
-    assert (manifest["format"], manifest["features"]) == (1, names(GENERATORS))
+    assert (manifest["format"], manifest["features"]) == (2, list(FEATURES))
     assert manifest["report"] == {"interval": [0.1, 0.2]}
     assert manifest["data"]["stories"] == 120
     for file, stated in manifest["files"].items():
@@ -206,6 +225,7 @@ def test_what_is_no_manifest_is_refused(folder: Path, body: bytes) -> None:
         lambda m: m.pop("generators"),
         lambda m: m.update(generators=[{"view": "words"}]),
         lambda m: m["generators"][0].update(k=None),
+        lambda m: m["generators"][0].update(decay="slow"),
         lambda m: m["ranker"].update(slope="steep"),
         lambda m: m["ranker"].update(slope=-1),
         lambda m: m["text"].pop("unseen"),
@@ -222,9 +242,25 @@ def test_a_manifest_that_lacks_something_is_refused(folder: Path, change: Callab
 
 def test_trees_of_another_number_of_features_are_refused(folder: Path) -> None:
     nodes = np.load(folder / "nodes.npy").copy()
-    nodes["feature"] += len(names(GENERATORS))
+    nodes["feature"] += len(FEATURES)
     plant(folder, "nodes.npy", npy(nodes))
     with pytest.raises(ModelCorrupt, match=r"nodes\.npy: a feature is outside"):
+        load(folder.parent, folder.name)
+
+
+@pytest.mark.parametrize("change", [lambda weights: weights[:-1], lambda weights: np.r_[weights, 1.0]])
+def test_weights_of_another_number_of_features_are_refused(
+    folder: Path, change: Callable[[Any], Any]
+) -> None:
+    weights = np.load(folder / "weights.npy")
+    plant(folder, "weights.npy", npy(change(weights)))
+    with pytest.raises(ModelCorrupt, match=rf"weights\.npy: .* of {len(FEATURES)} features"):
+        load(folder.parent, folder.name)
+
+
+def test_a_weight_that_is_no_number_is_refused(folder: Path) -> None:
+    plant(folder, "weights.npy", npy(np.load(folder / "weights.npy") * np.nan))
+    with pytest.raises(ModelCorrupt, match=r"weights\.npy: a weight is not a number"):
         load(folder.parent, folder.name)
 
 
@@ -295,8 +331,8 @@ def test_what_is_no_plain_array_is_refused_unread(folder: Path, tmp_path: Path, 
 
 
 def test_a_newer_format_is_incompatible(folder: Path) -> None:
-    rewrite(folder, lambda manifest: manifest.update(format=2))
-    with pytest.raises(ModelIncompatible, match="format 2, this program reads up to 1"):
+    rewrite(folder, lambda manifest: manifest.update(format=3))
+    with pytest.raises(ModelIncompatible, match="format 3, this program reads up to 2"):
         load(folder.parent, folder.name)
 
 
@@ -305,8 +341,8 @@ def test_a_newer_format_is_incompatible(folder: Path) -> None:
     [
         lambda m: m["features"].append("something new"),
         lambda m: m["features"].reverse(),
-        lambda m: m["generators"].pop(),
-        lambda m: m["generators"][0].update(view="sounds"),
+        lambda m: m["generators"].clear(),
+        lambda m: m["generators"][1].update(view="sounds"),
     ],
 )
 def test_other_features_are_incompatible(folder: Path, change: Callable[[Any], object]) -> None:
@@ -373,7 +409,7 @@ def test_two_models_of_one_second_have_two_names(original: Model, tmp_path: Path
         load(tmp_path / "models", name)
 
 
-@pytest.mark.parametrize("after", range(8))
+@pytest.mark.parametrize("after", range(9))
 def test_a_model_is_written_whole_or_not_at_all(
     original: Model, tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
