@@ -162,11 +162,11 @@ def evaluate(
     compare: Annotated[
         str,
         typer.Option(
-            help="Systems to compare with, any number: those named here, and with their extras "
-            "bm25 and minilm.",
+            help="Systems to compare with, any number: the default ranker, which knows none of these "
+            "links, baselines, and with their extras bm25 and minilm.",
             metavar="NAME,…",
         ),
-    ] = "tfidf,tfidf-decay,trigram-decay",
+    ] = "default,tfidf,tfidf-decay,trigram-decay",
     slices: Annotated[
         bool,
         typer.Option("--slices", help="Also show the queries by provider, topic, age and number of links."),

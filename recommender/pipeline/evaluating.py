@@ -22,6 +22,9 @@ from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import rank
 from recommender.ranker import Ranker
 
+SYSTEMS = (default.NAME, *BASELINES)
+"""What this project is compared with unless told."""
+
 OURS = "recommender"
 """This project's name among the systems: the first of them."""
 
@@ -89,7 +92,7 @@ def evaluate(
     corpus: Corpus,
     cut: datetime | None = None,
     k: int = 10,
-    systems: Iterable[str] = tuple(BASELINES),
+    systems: Iterable[str] = SYSTEMS,
     engine: Engine = local,
     progress: Progress = silent,
     *,
@@ -104,7 +107,7 @@ def judge(
     corpus: Corpus,
     cut: datetime | None = None,
     k: int = 10,
-    systems: Iterable[str] = tuple(BASELINES),
+    systems: Iterable[str] = SYSTEMS,
     engine: Engine = local,
     progress: Progress = silent,
     *,
