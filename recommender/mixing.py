@@ -1,11 +1,11 @@
 """Weigh features for many newsrooms at once: ensemble selection (Caruana et al. 2004).
 
 From a mean that needs no learning, features are added to a sum one by one,
-each time the one that helps most the newsroom it helps least, the same one
-again if it is; how often one was added is its weight.  A dozen numbers learned
-this way carry over to a newsroom never seen.  Trees, which learn a newsroom's
-habits, do not, and neither do weights that start from nothing
-(docs/evaluation.md).
+each time the one that leaves the newsroom helped least, against that mean,
+helped most, the same one again if it is; how often one was added is its
+weight.  A dozen numbers learned this way carry over to a newsroom never seen.
+Trees, which learn a newsroom's habits, do not, and neither do weights that
+start from nothing (docs/evaluation.md).
 """
 
 from __future__ import annotations

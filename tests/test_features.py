@@ -17,39 +17,75 @@ from recommender import features as module
 from recommender.candidates import FADED, GENERATORS, Generator, Lists, Pairs
 from recommender.corpus import Corpus
 from recommender.engine import local, processes
-from recommender.features import DECAYS, directions, features, names
+from recommender.features import FEATURES, GROUPS, NAMES, features
+from recommender.graph import AROUND
 from recommender.index import FEEDBACK, Index, prepare
 from recommender.text import VIEWS, TextSpace
 
 SOME = (Generator("words", 30.0, 3), Generator("letters", 7.0, 6), Generator("title", np.inf, 4))
 """Generators with lists short enough to be cut."""
 
+FADING = {
+    "words": (7, 30),
+    "title": (7,),
+    "text": (7,),
+    "trigrams": (3, 14),
+    "letters": (7, 30),
+    "blend": (7, 14, 30),
+}
+"""Decays in days with which a similarity is a column, too."""
+
 
 def described(index: Index, *couples: tuple[int, int]) -> dict[str, list[float]]:
     """Features of some pairs by name, a value a pair."""
     matrix = features(index, pairs_of(*couples))
-    return dict(zip(names([one.generator for one in index.lists]), matrix.T.tolist(), strict=True))
+    return dict(zip(NAMES, matrix.T.tolist(), strict=True))
 
 
 # Names
 
 
 @pytest.mark.parametrize("generators", [GENERATORS, SOME, SOME[:1]])
-def test_a_name_and_a_direction_for_every_column(generators: Sequence[Generator]) -> None:
+def test_a_name_for_every_column(generators: Sequence[Generator]) -> None:
     _, index = prepare(corpus_of(["rain flood", "rain", "flood"]), generators)
     matrix = features(index, pairs_of((0, 1), (0, 2)))
-    assert matrix.shape == (2, len(names(generators)))
+    assert matrix.shape == (2, len(FEATURES))
     assert matrix.dtype == np.float32
-    assert len(set(names(generators))) == len(names(generators)) == len(directions(generators))
+    assert len(set(NAMES)) == len(NAMES) == len(FEATURES)
 
 
 def test_directions_say_what_may_raise_a_score() -> None:
-    way = dict(zip(names(GENERATORS), directions(GENERATORS), strict=True))
+    way = {feature.name: feature.direction for feature in FEATURES}
     falling = {name for name, direction in way.items() if direction < 0}
     free = {name for name, direction in way.items() if direction == 0}
-    assert falling == {"days apart", *(f"{g.view}:{side}" for g in GENERATORS for side in ("rank", "back"))}
-    assert free == {"days later", "provider", "quality"}
+    assert falling == {"days apart", "rank", "rank back"}
+    assert free == {"days later", "provider", "quality", "linked near"}
     assert set(way.values()) == {-1, 0, 1}
+
+
+def test_groups_say_what_every_column_speaks_of() -> None:
+    speaks = {group: {one.name for one in FEATURES if one.group == group} for group in GROUPS}
+    assert len(GROUPS) == len(set(GROUPS))
+    assert set.union(*speaks.values()) == set(NAMES)
+    assert speaks["time"] == {"days apart", "days later"}
+    assert speaks["source"] == {"provider", "quality"}
+    assert speaks["topics"] == {"topics"}
+    assert speaks["links"] == {"linked near", "links near", "link share", "link path"}
+    assert {name for name in speaks["headline"] if "×" not in name} == {"trigrams", "letters"}
+    places = {"rank", "rank back", "share", "share back", "event", "event back", "events"}
+    assert {name for name in speaks["likeness"] if "×" not in name} == {"blend", *places}
+    shared = {"shared idf", "shared idf in title", "rarest shared"}
+    assert {name for name in speaks["words"] if "×" not in name} == {
+        "words",
+        "title",
+        "excerpt",
+        "text",
+        *shared,
+    }
+    # A similarity that fades speaks of what the similarity does.
+    group = {one.name: one.group for one in FEATURES}
+    for name in NAMES:
+        assert group[name] == group[name.split("×")[0]]
 
 
 # By hand
@@ -110,9 +146,9 @@ def test_the_rarest_of_several_words_in_common() -> None:
 # By a slow rewriting
 
 
-def event(index: Index, place: int, story: int) -> NDArray[np.float64]:
-    """Mean of the best few of a story's list, by score, of length 1."""
-    one = index.lists[place]
+def event(index: Index, story: int) -> NDArray[np.float64]:
+    """Mean of the best few of a story's first list, by score, of length 1."""
+    one = index.lists[0]
     view = index.views[one.generator.view].toarray().astype(float)
     mix = np.zeros(view.shape[1])
     best = float(one.scores[story, 0]) or 1.0
@@ -120,6 +156,35 @@ def event(index: Index, place: int, story: int) -> NDArray[np.float64]:
         mix += view[other] * (float(score) / best) if other >= 0 else 0
     length = float(np.linalg.norm(mix))
     return mix / length if length else mix
+
+
+def around(index: Index, story: int) -> dict[int, float]:
+    """Stories around one, each as a share of the nearest."""
+    one = index.lists[0]
+    best = float(one.scores[story, 0])
+    list_ = list(zip(one.found[story].tolist(), one.scores[story].tolist(), strict=True))[:AROUND]
+    return {other: score / best for other, score in list_ if other >= 0}
+
+
+def judge_links(corpus: Corpus, index: Index, story: int, other: int) -> dict[str, float]:
+    """Describe what editors linked to the stories around the first of a pair, its own links aside."""
+    links = {frozenset(link) for link in corpus.links.tolist() if story not in link}
+    near, back = around(index, story), around(index, other)
+    telling = {one: weight for one, weight in near.items() if any(one in link for link in links)}
+    whole = sum(telling.values()) or 1.0
+    direct = sum(weight for one, weight in telling.items() if {one, other} in links)
+    path = sum(
+        weight * step
+        for one, weight in telling.items()
+        for last, step in back.items()
+        if {one, last} in links
+    )
+    return {
+        "linked near": sum(telling.values()) / (sum(near.values()) or 1.0),
+        "links near": direct,
+        "link share": direct / whole,
+        "link path": path / whole / (sum(back.values()) or 1.0),
+    }
 
 
 def fade(days: float, decay: float) -> float:
@@ -133,21 +198,21 @@ def judge(corpus: Corpus, space: TextSpace, index: Index, story: int, other: int
     views = {name: view.toarray().astype(float) for name, view in index.views.items()}
     similar = {name: float(view[story] @ view[other]) for name, view in views.items()}
     days = float(corpus.published[other] - corpus.published[story])
-    found = dict(similar)
-    for view, decay in DECAYS:
-        found[f"{view}×{decay:g}d"] = similar[view] * fade(days, decay)
-    for place, one in enumerate(index.lists):
-        name, decay = one.generator.view, one.generator.decay
-        score = similar[name] * fade(days, decay)
-        mine, theirs = one.scores[story], one.scores[other]
-        found[f"{name}:rank"] = sum(float(value) > score + 1e-6 for value in mine)
-        found[f"{name}:back"] = sum(float(value) > score + 1e-6 for value in theirs)
-        found[f"{name}:share"] = score / max(float(mine[0]), 1e-6)
-        found[f"{name}:share back"] = score / max(float(theirs[0]), 1e-6)
-        here, there = event(index, place, story), event(index, place, other)
-        found[f"{name}:event"] = float(here @ views[name][other])
-        found[f"{name}:event back"] = float(there @ views[name][story])
-        found[f"{name}:events"] = float(here @ there)
+    found = {name: similar[name] for name in VIEWS}
+    for view, decays in FADING.items():
+        found |= {f"{view}×{decay}d": similar[view] * fade(days, decay) for decay in decays}
+    first = index.lists[0]
+    name = first.generator.view
+    score = similar[name] * fade(days, first.generator.decay)
+    mine, theirs = first.scores[story], first.scores[other]
+    found["rank"] = sum(float(value) > score + 1e-6 for value in mine)
+    found["rank back"] = sum(float(value) > score + 1e-6 for value in theirs)
+    found["share"] = score / max(float(mine[0]), 1e-6)
+    found["share back"] = score / max(float(theirs[0]), 1e-6)
+    here, there = event(index, story), event(index, other)
+    found["event"] = float(here @ views[name][other])
+    found["event back"] = float(there @ views[name][story])
+    found["events"] = float(here @ there)
     found |= {"days apart": abs(days), "days later": days}
     idf = space.words_.idf
     both = {name: (views[name][story] > 0) & (views[name][other] > 0) for name in ("words", "title")}
@@ -156,10 +221,10 @@ def judge(corpus: Corpus, space: TextSpace, index: Index, story: int, other: int
     found["rarest shared"] = float(idf[both["words"]].max(initial=0))
     left, right = set(corpus.topics[story]), set(corpus.topics[other])
     found["topics"] = len(left & right) / len(left | right) if left and right else np.nan
-    mine, theirs = corpus.providers[story], corpus.providers[other]
-    found["provider"] = float(bool(mine) and mine == theirs)
+    source, target = corpus.providers[story], corpus.providers[other]
+    found["provider"] = float(bool(source) and source == target)
     found["quality"] = float(corpus.quality[other])
-    return found
+    return found | judge_links(corpus, index, story, other)
 
 
 TEXT = st.lists(st.sampled_from(["rain", "flood", "tide", "harvest", "market"]), max_size=4).map(" ".join)
@@ -177,10 +242,16 @@ def all_pairs(n: int) -> Pairs:
     return pairs_of(*((story, other) for story in range(n) for other in range(n) if story != other))
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(STORY, min_size=2, max_size=8))
-def test_every_feature_is_what_a_slow_rewriting_finds(stories: list[tuple[object, ...]]) -> None:
+LINKS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STORY, min_size=2, max_size=8), LINKS, st.sampled_from([SOME, GENERATORS]))
+def test_every_feature_is_what_a_slow_rewriting_finds(
+    stories: list[tuple[object, ...]], drawn: list[tuple[int, int]], generators: tuple[Generator, ...]
+) -> None:
     titles, excerpts, published, quality, providers, topics = map(list, zip(*stories, strict=True))
+    links = [(one, other) for one, other in drawn if one != other and max(one, other) < len(stories)]
     corpus = corpus_of(
         titles,
         excerpts=excerpts,
@@ -188,19 +259,64 @@ def test_every_feature_is_what_a_slow_rewriting_finds(stories: list[tuple[object
         quality=quality,
         providers=providers,
         topics=topics,
+        links=links,
     )
-    space, index = prepare(corpus, SOME)
+    space, index = prepare(corpus, generators)
+    index = index.knowing(corpus.links)
     pairs = all_pairs(len(corpus))
     matrix = features(index, pairs)
     for row, story, other in zip(matrix, pairs.story.tolist(), pairs.candidate.tolist(), strict=True):
         right = judge(corpus, space, index, story, other)
-        ours = dict(zip(names(SOME), row.tolist(), strict=True))
+        ours = dict(zip(NAMES, row.tolist(), strict=True))
         assert list(ours) == list(right)
         assert ours == pytest.approx(right, rel=1e-4, abs=1e-5, nan_ok=True), (story, other)
     # Unknown only where a story does not say.
-    unknown = {name for name, column in zip(names(SOME), matrix.T, strict=True) if np.isnan(column).any()}
+    unknown = {name for name, column in zip(NAMES, matrix.T, strict=True) if np.isnan(column).any()}
     assert unknown <= {"days apart", "days later", "topics", "quality"}
     assert not np.isinf(matrix).any()
+
+
+# What is known of links
+
+
+def test_an_index_knows_no_links_until_it_is_told() -> None:
+    corpus = newsroom(4)
+    assert len(corpus.links) > 0
+    index = prepare(corpus)[1]
+    pairs = all_pairs(len(corpus))
+    links = slice(NAMES.index("linked near"), NAMES.index("link path") + 1)
+    assert not features(index, pairs)[:, links].any()
+    knowing = index.knowing(corpus.links)
+    assert (features(knowing, pairs)[:, links].max(axis=0) > 0).all()
+    np.testing.assert_array_equal(
+        np.delete(features(knowing, pairs), np.r_[links], axis=1),
+        np.delete(features(index, pairs), np.r_[links], axis=1),
+    )
+    assert not features(knowing.knowing(corpus.links[:0]), pairs)[:, links].any()
+
+
+def test_candidates_are_those_of_the_lists_and_of_links_and_what_is_added() -> None:
+    # The first story is like the second, whose editor linked the third; the fourth is like none.
+    index = prepare(corpus_of(["rain", "rain", "tide", "wood"]))[1]
+    for links, right in (([], [1]), ([(1, 2)], [1, 2]), ([(0, 3)], [1])):
+        knowing = index.knowing(np.array(links, np.int64).reshape(-1, 2))
+        assert knowing.pairs(rows(0)).candidate.tolist() == right
+        assert index.pairs(rows(0)).candidate.tolist() == [1]
+    assert index.pairs(rows(0), pairs_of((0, 3))).candidate.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("story", [0, 5, 18])
+def test_a_storys_own_links_change_no_feature_and_no_candidate(story: int) -> None:
+    corpus = newsroom(6)
+    index = prepare(corpus)[1]
+    elsewhere = corpus.links[(corpus.links != story).all(axis=1)]
+    wrong = np.array([(story, (story + 9) % len(corpus)), ((story + 11) % len(corpus), story)])
+    before = index.knowing(elsewhere)
+    pairs = before.pairs(rows(story))
+    for links in (corpus.links, np.concatenate([elsewhere, wrong])):
+        after = index.knowing(links)
+        assert after.pairs(rows(story)).candidate.tolist() == pairs.candidate.tolist()
+        np.testing.assert_array_equal(features(after, pairs), features(before, pairs))
 
 
 # A pure function of the block
@@ -208,12 +324,13 @@ def test_every_feature_is_what_a_slow_rewriting_finds(stories: list[tuple[object
 
 @pytest.fixture(scope="module")
 def room() -> Index:
-    return prepare(newsroom(12))[1]
+    corpus = newsroom(12)
+    return prepare(corpus)[1].knowing(corpus.links)
 
 
 @pytest.mark.parametrize("step", [1, 7, 100_000])
 def test_features_of_a_block_are_the_rows_of_the_features_of_all(room: Index, step: int) -> None:
-    pairs = Pairs.united(room.lists, np.arange(len(room.published)))
+    pairs = room.pairs(np.arange(len(room.published)))
     whole = features(room, pairs)
     random = np.random.default_rng(0)
     some = random.choice(len(pairs), 60, replace=False)
@@ -223,16 +340,16 @@ def test_features_of_a_block_are_the_rows_of_the_features_of_all(room: Index, st
 
 
 def test_no_pairs_have_no_features(room: Index) -> None:
-    assert features(room, pairs_of()).shape == (0, len(names(GENERATORS)))
+    assert features(room, pairs_of()).shape == (0, len(FEATURES))
 
 
 def test_the_ranks_of_a_storys_own_list_count_up(room: Index) -> None:
     # Whole lists: nobody is cut off, and no two scores of these are the same.
-    for one in room.lists:
-        list_ = one.found[5][one.found[5] >= 0]
-        found = described(room, *((5, int(other)) for other in list_))
-        assert found[f"{one.generator.view}:rank"] == list(range(len(list_)))
-        assert found[f"{one.generator.view}:share"][0] == pytest.approx(1)
+    first = room.lists[0].found[5]
+    list_ = first[first >= 0]
+    found = described(room, *((5, int(other)) for other in list_))
+    assert found["rank"] == list(range(len(list_)))
+    assert found["share"][0] == pytest.approx(1)
 
 
 # The index
@@ -243,9 +360,9 @@ def test_an_event_is_of_length_1_even_where_every_story_is_far_away() -> None:
     index = prepare(
         corpus_of(["rain flood", "rain tide", "x"], published=[0, 400, 0]), (Generator("words", 3.0, 2),)
     )[1]
-    lengths = np.sqrt(index.events[0].multiply(index.events[0]).sum(axis=1)).A1
+    lengths = np.sqrt(index.event.multiply(index.event).sum(axis=1)).A1
     assert lengths == pytest.approx([1, 1, 0])
-    assert described(index, (0, 1))["words:event"] == pytest.approx([1])
+    assert described(index, (0, 1))["event"] == pytest.approx([1])
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -273,7 +390,7 @@ def test_an_index_of_lists_made_elsewhere() -> None:
         SOME[0], np.array([[1, 2], [-1, -1], [0, -1]]), np.array([[1, 0.5], [0, 0], [1, 0]], np.float32)
     )
     index = Index.of(corpus, views, space.words_.idf, [one])
-    assert index.events[0].toarray().ravel() == pytest.approx([1, 0, 1])
+    assert index.event.toarray().ravel() == pytest.approx([1, 0, 1])
     assert all(isinstance(view, sp.csr_matrix) for view in index.views.values())
     assert tuple(index.views) == VIEWS
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from recommender import default
 from recommender import ranker as module
-from recommender.candidates import GENERATORS
 from recommender.errors import ModelCorrupt, NothingToLearn
 from recommender.evaluation import Scores
-from recommender.features import names
-from recommender.ranker import LEAVES, MIN_STORIES, NODE, TREES, DecayedSimilarity, Ranker
+from recommender.features import FEATURES, GROUPS, NAMES
+from recommender.ranker import LEAVES, MIN_STORIES, NODE, TREES, Ranker
 from recommender.ranking_loss import BATCH, DEPTH, LambdaRank
 
 # The loss
@@ -141,11 +141,13 @@ def made_up(seed: int = 0, stories: int = STORIES) -> Pairs:
 
 
 DIRECTIONS = [-1, 1, 0, 0]
+NOTHING = np.zeros(4)
+WEIGHTS = np.array([0.0, 0.5, 0.0, 0.0])
 
 
 @pytest.fixture(scope="module")
 def boosters() -> Iterator[list[HistGradientBoostingRegressor]]:
-    """Keep what scikit-learn fits, in order: a rehearsal and the final trees a time."""
+    """Keep what scikit-learn fits, in order."""
     kept: list[HistGradientBoostingRegressor] = []
 
     class Kept(HistGradientBoostingRegressor):  # type: ignore[misc]
@@ -160,7 +162,7 @@ def boosters() -> Iterator[list[HistGradientBoostingRegressor]]:
 @pytest.fixture(scope="module")
 def fitted(boosters: list[HistGradientBoostingRegressor]) -> tuple[Ranker, HistGradientBoostingRegressor]:
     """A ranker and the booster it was copied from."""
-    return Ranker.fit(*made_up(), DIRECTIONS), boosters[-1]
+    return Ranker.fit(*made_up(), DIRECTIONS, WEIGHTS), boosters[-1]
 
 
 @pytest.fixture(scope="module")
@@ -194,9 +196,9 @@ def test_a_newsrooms_habit_is_learned_and_holds_for_later_stories(room: Learned)
     late = room.pairs.story >= 180 + EVENT
     matrix, story, linked = room.matrix[late], room.pairs.story[late], room.linked[late]
     ours = ndcg(room.ranker.score(matrix), story, linked)
-    untrained = ndcg(DecayedSimilarity.of(names(GENERATORS)).score(matrix), story, linked)
+    untaught = ndcg(default.ranker().score(matrix), story, linked)
     assert ours > 0.98
-    assert untrained < 0.92
+    assert untaught < 0.92
 
 
 def test_scores_are_chances() -> None:
@@ -206,9 +208,10 @@ def test_scores_are_chances() -> None:
     matrix = random.random((len(story), 3)).astype(np.float32)
     chance = 1 / (1 + np.exp(7 - 8 * matrix[:, 0]))
     linked = random.random(len(story)) < chance
-    taught = story < 300
-    ranker = Ranker.fit(matrix[taught], story[taught], linked[taught], [1, 0, 0])
-    said, was = ranker.score(matrix[~taught]), linked[~taught]
+    taught, rehearsed, asked = story < 240, (story >= 240) & (story < 300), story >= 300
+    fitted = Ranker.fit(matrix[taught], story[taught], linked[taught], [1, 0, 0], np.array([0.0, 2.0, 0.0]))
+    ranker = fitted.calibrated(matrix[rehearsed], linked[rehearsed])
+    said, was = ranker.score(matrix[asked]), linked[asked]
     assert said.mean() == pytest.approx(was.mean(), abs=0.02)
     assert (said > 0).all()
     assert (said < 1).all()
@@ -227,6 +230,26 @@ def test_scores_keep_the_order_of_the_trees(ranker: Ranker) -> None:
     assert len(np.unique(ranker.score(matrix)[order][-200:])) > 0.9 * len(np.unique(best))
 
 
+def test_calibration_changes_how_sure_and_not_the_order(ranker: Ranker) -> None:
+    matrix, _, linked = made_up(seed=7)
+    sure = ranker.calibrated(matrix, linked)
+    assert (sure.slope, sure.offset) != (ranker.slope, ranker.offset)
+    np.testing.assert_array_equal(sure.raw(matrix), ranker.raw(matrix))
+    assert (np.diff(sure.score(matrix)[np.argsort(ranker.raw(matrix))]) >= 0).all()
+    assert abs(sure.score(matrix).mean() - linked.mean()) < 0.01
+    # Of nothing linked, or nothing else, there is nothing to learn.
+    for part in (linked, ~linked):
+        assert ranker.calibrated(matrix[part], linked[part]) is ranker
+    assert ranker.calibrated(matrix[:0], linked[:0]) is ranker
+
+
+def test_calibration_does_not_turn_the_order_round(ranker: Ranker) -> None:
+    matrix, _, linked = made_up(seed=8)
+    wrong = ranker.calibrated(matrix, ~linked)
+    wrong.check()
+    assert wrong.slope > 0
+
+
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_the_most_extreme_sums_are_scores_without_a_warning(ranker: Ranker, sign: int) -> None:
     assert replace(ranker, offset=sign * 1e4).score(made_up()[0][:1]).tolist() == [max(sign, 0)]
@@ -236,9 +259,9 @@ def test_too_few_stories_teach_nothing() -> None:
     matrix, story, linked = made_up(stories=MIN_STORIES - 1)
     assert linked.reshape(-1, LIST_LENGTH).any(axis=1).all()
     with pytest.raises(NothingToLearn, match=f"^{MIN_STORIES - 1} stories .* needs {MIN_STORIES}"):
-        Ranker.fit(matrix, story, linked, DIRECTIONS)
+        Ranker.fit(matrix, story, linked, DIRECTIONS, WEIGHTS)
     with pytest.raises(NothingToLearn, match=r"^0 stories"):
-        Ranker.fit(matrix[:0], story[:0], linked[:0], DIRECTIONS)
+        Ranker.fit(matrix[:0], story[:0], linked[:0], DIRECTIONS, WEIGHTS)
 
 
 def test_stories_whose_candidates_are_all_linked_or_none_teach_nothing() -> None:
@@ -246,29 +269,29 @@ def test_stories_whose_candidates_are_all_linked_or_none_teach_nothing() -> None
     linked[story >= MIN_STORIES - 1] = True
     linked[story >= 2 * MIN_STORIES] = False
     with pytest.raises(NothingToLearn, match=f"^{MIN_STORIES - 1} stories"):
-        Ranker.fit(matrix, story, linked, DIRECTIONS)
+        Ranker.fit(matrix, story, linked, DIRECTIONS, WEIGHTS)
 
 
 def test_just_enough_stories_teach_something() -> None:
     matrix, story, linked = made_up(stories=MIN_STORIES)
-    assert ndcg(Ranker.fit(matrix, story, linked, DIRECTIONS).score(matrix), story, linked) > 0.95
+    assert ndcg(Ranker.fit(matrix, story, linked, DIRECTIONS, WEIGHTS).score(matrix), story, linked) > 0.95
 
 
 def test_the_same_data_make_the_same_bytes_with_one_thread_or_two() -> None:
-    made = [Ranker.fit(*made_up(stories=25), DIRECTIONS)]
+    made = [Ranker.fit(*made_up(stories=25), DIRECTIONS, WEIGHTS)]
     for threads in (1, 2):
         with patch.object(module, "threadpool_limits", lambda *_, n=threads, **__: threadpool_limits(n)):
-            made.append(Ranker.fit(*made_up(stories=25), DIRECTIONS))
+            made.append(Ranker.fit(*made_up(stories=25), DIRECTIONS, WEIGHTS))
     for other in made[1:]:
         assert other.nodes.tobytes() == made[0].nodes.tobytes()
         assert other.roots.tobytes() == made[0].roots.tobytes()
-        assert (other.slope, other.offset) == (made[0].slope, made[0].offset)
+        assert other.weights.tobytes() == made[0].weights.tobytes()
 
 
 def test_a_feature_nobody_tells_is_no_obstacle() -> None:
     matrix, story, linked = made_up(stories=30)
     matrix[:, 2] = np.nan
-    ranker = Ranker.fit(matrix, story, linked, DIRECTIONS)
+    ranker = Ranker.fit(matrix, story, linked, DIRECTIONS, WEIGHTS)
     ranker.check()
     assert ndcg(ranker.score(matrix), story, linked) > 0.95
     # And it does not come back to life when somebody tells it later.
@@ -280,8 +303,10 @@ def test_a_feature_nobody_tells_is_no_obstacle() -> None:
 # The trees
 
 
-def test_raw_is_what_scikit_learn_predicts(fitted: tuple[Ranker, HistGradientBoostingRegressor]) -> None:
-    ranker, booster = fitted
+def test_the_trees_say_what_scikit_learn_predicts(
+    fitted: tuple[Ranker, HistGradientBoostingRegressor],
+) -> None:
+    ranker, booster = replace(fitted[0], weights=NOTHING), fitted[1]
     assert len(ranker.roots) == TREES + 1
     random = np.random.default_rng(5)
     matrix = made_up(seed=5)[0]
@@ -304,7 +329,7 @@ def test_thresholds_between_neighbouring_numbers_decide_as_in_scikit_learn(
     # A threshold is half way between two values: of neighbouring float32 that is no float32.
     matrix, story, linked = made_up(stories=30)
     matrix[:, 1] = np.float32(1) + np.float32(2**-23) * np.round(matrix[:, 1] * 8)
-    ranker = Ranker.fit(matrix, story, linked, DIRECTIONS)
+    ranker = Ranker.fit(matrix, story, linked, DIRECTIONS, NOTHING)
     thresholds = [
         node["num_threshold"]
         for (predictor,) in boosters[-1]._predictors
@@ -337,24 +362,167 @@ def test_nearer_or_more_alike_is_never_less_related(ranker: Ranker, row: list[fl
 
 def test_directions_are_held_on_a_real_index(room: Learned) -> None:
     matrix = room.matrix[:300].copy()
-    matrix[:, names(GENERATORS).index("words")] *= 1.3
-    matrix[:, names(GENERATORS).index("days apart")] /= 2
-    matrix[:, names(GENERATORS).index("letters:rank")] -= 1
+    matrix[:, NAMES.index("words×7d")] *= 1.3
+    matrix[:, NAMES.index("days apart")] /= 2
+    matrix[:, NAMES.index("rank")] -= 1
+    matrix[:, NAMES.index("link path")] += 0.5
     assert (room.ranker.raw(matrix) >= room.ranker.raw(room.matrix[:300])).all()
 
 
-# Untrained
+# The weighted sum, and what a score is made of
 
 
-def test_untrained_is_similarity_that_fades() -> None:
-    columns = names(GENERATORS)
-    matrix = np.random.default_rng(0).random((5, len(columns))).astype(np.float32)
-    scorer = DecayedSimilarity.of(columns)
-    right = (matrix[:, columns.index("words×30d")] + matrix[:, columns.index("trigrams×14d")]) / 2
-    assert scorer.score(matrix) == pytest.approx(right)
-    assert scorer.score(matrix).dtype == np.float32
-    with pytest.raises(ValueError, match="words×30d"):
-        DecayedSimilarity.of(["words"])
+def test_the_weighted_sum_is_added_to_the_trees(ranker: Ranker) -> None:
+    matrix = made_up(seed=9)[0]
+    trees = replace(ranker, weights=NOTHING)
+    assert trees.raw(matrix).std() > 0.1
+    for weights in (WEIGHTS, np.array([-0.1, 0.0, 3.0, 0.0])):
+        right = trees.raw(matrix) + np.nansum(matrix * weights, axis=1)
+        assert replace(ranker, weights=weights).raw(matrix) == pytest.approx(right, abs=1e-6)
+        assert Ranker.linear(weights).raw(matrix) == pytest.approx(right - trees.raw(matrix), abs=1e-6)
+
+
+def test_a_missing_value_adds_nothing_to_the_sum() -> None:
+    ranker = Ranker.linear(np.array([1.0, 2.0]), slope=0.5, offset=-1.0)
+    matrix = np.array([[3, np.nan], [np.nan, 4], [np.nan, np.nan]], np.float32)
+    assert ranker.raw(matrix).tolist() == [3, 8, 0]
+    assert ranker.score(matrix) == pytest.approx(1 / (1 + np.exp([-0.5, -3, 1])))
+    assert ranker.parts(matrix, np.array([0, 1])).tolist() == [[1.5, 0, -1], [0, 4, -1], [0, 0, -1]]
+
+
+def test_a_ranker_without_trees_is_its_sum(ranker: Ranker) -> None:
+    linear = Ranker.linear(WEIGHTS, 2.0, -1.0)
+    linear.check()
+    assert (len(linear.nodes), linear.roots.tolist()) == (0, [0])
+    matrix = made_up(stories=2)[0]
+    assert linear.score(matrix) == pytest.approx(1 / (1 + np.exp(1 - matrix[:, 1])), abs=1e-6)
+    assert linear.score(matrix[:0]).shape == (0,)
+
+
+def test_the_weights_do_not_change_what_trees_learn(ranker: Ranker) -> None:
+    other = Ranker.fit(*made_up(), DIRECTIONS, NOTHING)
+    assert other.nodes.tobytes() == ranker.nodes.tobytes()
+    assert other.weights is NOTHING
+    assert (other.slope, other.offset) == (1, 0)
+
+
+VALUE = st.floats(-3, 3)
+SPLIT = st.tuples(st.integers(0, 3), st.sampled_from([-1.0, 0.0, 0.5, 2.0]), st.booleans())
+Node = Any  # a value; or a value, a split, and two nodes
+TREE: st.SearchStrategy[Node] = st.recursive(
+    VALUE, lambda below: st.tuples(VALUE, SPLIT, below, below), max_leaves=LEAVES
+)
+
+
+def planted(trees: list[Node], weights: list[float], slope: float, offset: float) -> Ranker:
+    """Write trees as nodes."""
+    found: list[tuple[Any, ...]] = []
+    roots = [0]
+
+    def plant(node: Node) -> int:
+        at = len(found)
+        found.append(())
+        if isinstance(node, tuple):
+            value, (feature, threshold, missing_left), left, right = node
+            sides = plant(left) - roots[-1], plant(right) - roots[-1]
+            found[at] = (feature, threshold, *sides, missing_left, False, value)
+        else:
+            found[at] = (0, 0, 0, 0, False, True, node)
+        return at
+
+    for tree in trees:
+        plant(tree)
+        roots.append(len(found))
+    return Ranker(np.array(weights), np.array(found, NODE), np.array(roots), slope, offset)
+
+
+def descend(node: Node, row: list[float], groups: list[int]) -> tuple[float, list[float]]:
+    """Walk down a tree: where it ends, and what each group was worth on the way, the root's value last."""
+    parts = [0.0] * (max(groups) + 2)
+    parts[-1] = node[0] if isinstance(node, tuple) else node
+    while isinstance(node, tuple):
+        value, (feature, threshold, missing_left), left, right = node
+        to_left = missing_left if math.isnan(row[feature]) else row[feature] <= threshold
+        node = left if to_left else right
+        parts[groups[feature]] += (node[0] if isinstance(node, tuple) else node) - value
+    return node, parts
+
+
+CELL = st.sampled_from([np.nan, -5.0, -1.0, 0.0, 0.25, 0.5, 2.0, 7.0])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(TREE, max_size=4),
+    st.lists(VALUE, min_size=4, max_size=4),
+    st.floats(0.1, 3),
+    VALUE,
+    st.lists(st.lists(CELL, min_size=4, max_size=4), min_size=1, max_size=6),
+    st.sampled_from([[0, 0, 0, 0], [0, 1, 2, 3], [1, 0, 1, 1]]),
+)
+def test_parts_are_what_walking_down_finds_and_add_up_to_the_log_odds(
+    trees: list[Node],
+    weights: list[float],
+    slope: float,
+    offset: float,
+    table: list[list[float]],
+    groups: list[int],
+) -> None:
+    ranker = planted(trees, weights, slope, offset)
+    ranker.check()
+    matrix = np.array(table, np.float32)
+    raw, parts, score = ranker.raw(matrix), ranker.parts(matrix, np.array(groups)), ranker.score(matrix)
+    assert parts.shape == (len(table), max(groups) + 2)
+    for place, row in enumerate(table):
+        right = [0.0] * (max(groups) + 2)
+        for column, value in enumerate(row):
+            right[groups[column]] += 0.0 if math.isnan(value) else weights[column] * value
+        total = sum(right)
+        for tree in trees:
+            leaf, way = descend(tree, row, groups)
+            assert leaf == pytest.approx(sum(way))
+            right = [one + other for one, other in zip(right, way, strict=True)]
+            total += leaf
+        assert raw[place] == pytest.approx(total, abs=1e-9)
+        right = [slope * value for value in right]
+        right[-1] += offset
+        assert parts[place] == pytest.approx(right, abs=1e-9)
+        odds = parts[place].sum()
+        assert odds == pytest.approx(slope * raw[place] + offset, abs=1e-9)
+        assert score[place] == pytest.approx(1 / (1 + math.exp(-odds)), rel=1e-6)
+
+
+def test_parts_of_a_real_ranker_add_up_to_its_log_odds(room: Learned) -> None:
+    groups = np.array([GROUPS.index(feature.group) for feature in FEATURES])
+    ranker = room.ranker.calibrated(room.matrix, room.linked)
+    parts = ranker.parts(room.matrix, groups)
+    assert parts.shape == (len(room.matrix), len(GROUPS) + 1)
+    assert parts.sum(axis=1) == pytest.approx(ranker.slope * ranker.raw(room.matrix) + ranker.offset)
+    score = ranker.score(room.matrix).astype(float)
+    sure = (score > 0.001) & (score < 0.999)  # float32 says no more of the others
+    assert parts.sum(axis=1)[sure] == pytest.approx(np.log(score / (1 - score))[sure], abs=1e-3)
+    # What every pair has is the same for all; nobody told of topics.
+    assert np.ptp(parts[:, -1]) == 0
+    assert not parts[:, GROUPS.index("topics")].any()
+    assert (parts[:, GROUPS.index("time")].std(), parts[:, GROUPS.index("likeness")].std()) > (0.01, 0.01)
+
+
+def test_an_inner_node_is_worth_what_the_pairs_there_were_given(ranker: Ranker) -> None:
+    matrix, story, linked = made_up()
+    useful = matrix[np.isin(story, np.intersect1d(story[linked], story[~linked]))].tolist()
+    for start, end in itertools.pairwise(ranker.roots[:4]):
+        nodes = ranker.nodes[start:end]
+        given: list[list[float]] = [[] for _ in nodes]
+        for row in useful:
+            way = [0]
+            while not (node := nodes[way[-1]])["leaf"]:
+                value = row[node["feature"]]
+                to_left = node["missing_left"] if math.isnan(value) else value <= node["threshold"]
+                way.append(int(node["left" if to_left else "right"]))
+            for at in way:
+                given[at].append(float(nodes[way[-1]]["value"]))
+        assert len(nodes) > 3
+        assert nodes["value"] == pytest.approx([np.mean(values) for values in given])
 
 
 # Checking
@@ -404,7 +572,11 @@ BAD = {
     "a slope that turns the order round": lambda r: replace(r, slope=-1.0),
     "an infinite slope": lambda r: replace(r, slope=np.inf),
     "an offset that is no number": lambda r: replace(r, offset=np.nan),
-    "fewer features": lambda r: replace(r, width=1),
+    "fewer weights": lambda r: replace(r, weights=r.weights[:1]),
+    "no weights": lambda r: replace(r, weights=r.weights[:0]),
+    "a weight that is no number": lambda r: replace(r, weights=r.weights * np.nan),
+    "an infinite weight": lambda r: replace(r, weights=np.array([0, 0, -np.inf, 0])),
+    "nodes without roots": lambda r: replace(r, roots=np.zeros(1, np.int64)),
 }
 
 
@@ -420,7 +592,7 @@ def chain(leaves: int) -> Ranker:
         nodes[2 * inner]["left"], nodes[2 * inner]["right"] = 2 * inner + 1, 2 * inner + 2
         nodes[2 * inner + 1]["leaf"] = True
     nodes[-1]["leaf"] = True
-    return Ranker(nodes, np.array([0, len(nodes)]), 1.0, 0.0, 4)
+    return Ranker(NOTHING, nodes, np.array([0, len(nodes)]))
 
 
 def ladder(length: int) -> Ranker:
@@ -428,7 +600,7 @@ def ladder(length: int) -> Ranker:
     nodes = np.zeros(length, NODE)
     nodes["left"] = nodes["right"] = np.arange(1, length + 1)
     nodes[-1]["leaf"] = True
-    return Ranker(nodes, np.array([0, length]), 1.0, 0.0, 4)
+    return Ranker(NOTHING, nodes, np.array([0, length]))
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -471,6 +643,6 @@ def test_what_passes_the_check_can_be_scored(
         broken.check()
     except ModelCorrupt:
         return
-    matrix = np.array([[np.nan] * 4, [0] * 4, [np.inf] * 4, [3, 0.7, 0, 0]], np.float32)
+    matrix = np.array([[np.nan] * 4, [0] * 4, [np.finfo(np.float32).max] * 4, [3, 0.7, 0, 0]], np.float32)
     assert np.isfinite(broken.raw(matrix)).all()
     assert ((broken.score(matrix) >= 0) & (broken.score(matrix) <= 1)).all()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from recommender.text import VIEWS, TextSpace, unit_rows
+from recommender.text import BLEND, VIEWS, TextSpace, unit_rows
 
 WORDS = [
     "rain",
@@ -109,6 +109,30 @@ def test_cosines_of_trigrams_and_letters_are_those_of_scikit_learn(stories: list
 
 
 @given(STORIES)
+def test_cosines_of_both_fields_read_as_one_are_those_of_scikit_learn(stories: list[Story]) -> None:
+    # No pair of words reaches from the title into the excerpt.
+    ours = views(stories)["text"]
+    right = judge(stories, words_of).transform(stories).toarray()
+    np.testing.assert_allclose(others(ours @ ours.T), others(right @ right.T), atol=1e-5)
+
+
+def test_read_as_one_a_word_in_both_fields_is_said_twice() -> None:
+    stories = [("rain", "rain flood"), ("rain", ""), ("flood", ""), ("rain flood", "")]
+    rain, flood, both = np.log(5 / 4) + 1, np.log(5 / 4) + 1, np.log(5 / 3) + 1
+    row = np.array([(1 + np.log(2)) * rain, flood, both])
+    made = views(stories)["text"]
+    assert sorted(made[0]) == pytest.approx(sorted(row / np.linalg.norm(row)))
+
+
+@given(STORIES, WEIGHT)
+def test_likeness_in_the_blend_is_the_mean_of_four(stories: list[Story], weight: float) -> None:
+    assert BLEND == ("words", "text", "trigrams", "letters")
+    ours = views(stories, weight)
+    mean = sum(ours[view] @ ours[view].T for view in BLEND) / 4
+    np.testing.assert_allclose(ours["blend"] @ ours["blend"].T, mean, atol=1e-5)
+
+
+@given(STORIES)
 def test_idf_is_scikit_learns_smoothed_one(stories: list[Story]) -> None:
     vectorizer = judge(stories, words_of)
     frequency = (vectorizer.transform(stories) > 0).sum(axis=0).A1
@@ -133,7 +157,7 @@ def test_no_row_is_longer_than_1(stories: list[Story], weight: float) -> None:
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_rows_are_of_length_1_where_every_term_is_shared(titles: list[str]) -> None:
     twice = [(title, "") for title in titles] * 2
-    for name in ("title", "words", "trigrams", "letters"):
+    for name in ("title", "words", "text", "trigrams", "letters"):
         for row in views(twice)[name]:
             assert length(row) == pytest.approx(1 if row.any() else 0, abs=1e-5)
 
