@@ -24,7 +24,7 @@ from recommender.ranking_loss import LambdaRank
 TREES = 100
 LEARNING_RATE = 0.06
 LEAVES = 15
-MIN_PAIRS = 40
+MIN_PAIRS = 150
 L2 = 5.0
 FEATURE_SHARE = 0.4
 """Chosen by a few dozen runs, not a search; docs/evaluation.md has what was compared, and on which folds."""
