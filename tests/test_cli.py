@@ -193,6 +193,12 @@ def test_evaluate_writes_json_that_says_what_the_table_says(newsroom: Run, tmp_p
     assert f"{report['queries']} queries" in result.stdout
 
 
+def test_evaluate_with_too_few_links_says_what_was_measured(newsroom: Run) -> None:
+    result = newsroom("evaluate", "--cut", "2020-01-02", "--compare", "default", "--engine", "local")
+    assert result.returncode == 0, result.stderr
+    assert "Too few links before the cut: the ranking is the default ranker's." in result.stdout
+
+
 def test_evaluate_shows_slices_and_writes_single_queries(newsroom: Run, tmp_path: Path) -> None:
     report, lines = tmp_path / "report.json", tmp_path / "queries.jsonl"
     arguments = ["--protocol", "warm", "--seed", "3", "--compare", "bm25, tfidf-decay", "--engine", "local"]
@@ -202,6 +208,7 @@ def test_evaluate_shows_slices_and_writes_single_queries(newsroom: Run, tmp_path
     assert (told["protocol"], told["cut"], told["seed"]) == ("warm", None, 3)
     assert list(told["systems"]) == ["recommender", "bm25", "tfidf-decay"]
     assert "warm protocol, seed 3" in result.stdout
+    assert "Too few links" not in result.stdout
     for parts in told["slices"].values():
         for part in parts:
             (line,) = re.findall(rf"^{re.escape(part['name'])} +{part['queries']} .*", result.stdout, re.M)
@@ -238,6 +245,18 @@ def test_doctor_is_well_after_a_recompute_and_says_so_before(newsroom: Run, tmp_
     ill = run_in(tmp_path, "doctor")
     assert ill.returncode == 1
     assert "import something first" in ill.stdout
+
+
+def test_without_a_model_it_is_said_what_ranks(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"title": "A story", "webUrl": "https://news.example/a"}))
+    run_in(tmp_path, "import", "a.json")
+    result = run_in(tmp_path, "recompute", "--engine", "local")
+    assert result.returncode == 0, result.stderr
+    assert "model default" in result.stdout
+    assert "ranked by the default ranker" in " ".join((result.stdout + result.stderr).split())
+    trained = run_in(tmp_path, "train", "--engine", "local")
+    assert trained.returncode != 0
+    assert trained.stderr.startswith("nothing-to-learn: 0 curated links; 100 are needed")
 
 
 def test_a_headline_drives_no_terminal(tmp_path: Path) -> None:

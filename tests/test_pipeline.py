@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender import models
+from recommender import default, models
 from recommender.corpus import NEIGHBOUR_DTYPE, OWN
 from recommender.engine import local, processes
 from recommender.errors import NothingToLearn, StoreLocked, UnsoundEvaluation, UsageError
 from recommender.evaluation import BASELINES, cold
+from recommender.features import features
 from recommender.index import prepare
 from recommender.pipeline import importing, training
 from recommender.pipeline.evaluating import evaluate, judge, measure
@@ -254,17 +255,24 @@ class TestTrainAndRecompute:
                 answers.append(dict(lists))
         assert answers[0] == answers[1]
 
-    def test_untrained_says_so(self, empty: Store, tmp_path: Path) -> None:
+    def test_without_a_model_the_default_ranker_ranks_and_says_so(self, empty: Store, tmp_path: Path) -> None:
         write(tmp_path, "one", "Harbour bridge closes for repairs", day=1)
         write(tmp_path, "two", "Harbour bridge to stay closed", day=2)
         write(tmp_path, "three", "Pie contest won by a baker", day=2)
         import_paths(empty, [tmp_path])
-        with pytest.raises(NothingToLearn, match="stories"):
+        with pytest.raises(NothingToLearn, match=r"^0 curated links; 100 are needed .* default ranker"):
             train(empty, tmp_path / "models")
         done = recompute(empty, tmp_path / "models")
-        assert done.model == "untrained"
-        nearest = int(listed(empty, "https://news.example/one")["article"][0])
+        assert done.model == empty.generation().model == "default"
+        neighbours = listed(empty, "https://news.example/one")
+        nearest = int(neighbours["article"][0])
         assert json.loads(empty.cards([nearest])[nearest].card)["title"] == "Harbour bridge to stay closed"
+        # Its scores are the default ranker's.
+        corpus = empty.corpus()
+        index = prepare(corpus)[1]
+        pairs = index.pairs(np.flatnonzero([url.endswith("/one") for url in corpus.urls]))
+        right = default.ranker().score(features(index, pairs))
+        assert sorted(neighbours["score"]) == pytest.approx(sorted(right))
 
     @pytest.mark.parametrize("stories", [0, 1])
     def test_next_to_nothing_is_no_error(self, empty: Store, tmp_path: Path, stories: int) -> None:
@@ -346,6 +354,30 @@ class TestEvaluate:
 
         cut = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(first) + 1)
         assert not evaluate(corpus, cut, systems=[]).learned
+
+    def test_with_too_few_links_the_default_ranker_is_judged(self, newsroom: tuple[Store, Path]) -> None:
+        corpus = newsroom[0].corpus()
+        judged = judge(replace(corpus, links=corpus.links[:60]), systems=["default", "tfidf"])
+        assert not judged.learned
+        assert list(judged.ranked) == ["recommender", "default", "tfidf"]
+        np.testing.assert_array_equal(judged.ranked["recommender"], judged.ranked["default"])
+        assert judge(corpus, systems=["default"]).learned
+
+    def test_the_default_ranker_is_never_judged_on_what_it_learned_from(
+        self, newsroom: tuple[Store, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+        ranker = default.ranker
+
+        def watched(without: Any = ()) -> Any:
+            asked.append(list(without))
+            return ranker(without=without)
+
+        monkeypatch.setattr(default, "ranker", watched)
+        corpus = newsroom[0].corpus()
+        judge(corpus, systems=["default"])
+        assert len(asked) == 2
+        assert all(urls == list(corpus.urls) for urls in asked)
 
     def test_is_ahead_of_the_baselines_in_the_archive_too(self, newsroom: tuple[Store, Path]) -> None:
         result = evaluate(newsroom[0].corpus(), protocol="warm", seed=1)

@@ -115,6 +115,7 @@ def recompute(
 
     Example:  recommender recompute --engine processes
     """
+    from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute
 
     here = current(context)
@@ -124,9 +125,10 @@ def recompute(
     if json:
         here.out.print_json(data=asdict(done))
         return
-    if done.model == "untrained":
+    if done.model == default.NAME:
         here.say(
-            "No model is trained yet: ranked by similarity with time decay. `recommender train` learns one."
+            "No model is trained yet: ranked by the default ranker, which other newsrooms' links taught. "
+            "`recommender train` learns one from yours."
         )
     here.out.print(
         f"generation {done.generation}: {done.neighbours:,} neighbours of {done.stories:,} stories, "

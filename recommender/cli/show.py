@@ -129,7 +129,7 @@ def evaluation(report: Mapping[str, Any]) -> RenderableType:
     ]
     if not report["learned"]:
         left = "before the cut" if report["protocol"] == "cold" else "left"
-        lines.append(Text(f"Too few links {left}: the ranking is untrained similarity with decay.", "yellow"))
+        lines.append(Text(f"Too few links {left}: the ranking is the default ranker's.", "yellow"))
     return Group(table, Text(), *lines)
 
 

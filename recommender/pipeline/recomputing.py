@@ -28,7 +28,7 @@ NEIGHBOURS = 50
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A published generation: its number, the model that ranked it (``untrained`` for none), its size."""
+    """A published generation: its number, the model that ranked it (``default`` for none), its size."""
 
     generation: int
     model: str
@@ -41,11 +41,11 @@ def recompute(
 ) -> Recomputed:
     """Rank every story with the active model of ``root`` and publish the lists.
 
-    Without a model the order is similarity with time decay, under the model
-    name ``untrained``.  The text space is fitted anew, since today's words
-    were not there when the model was trained; what was learned speaks of
-    similarities only.  Raises ``ModelCorrupt`` or ``ModelIncompatible`` where
-    the active model cannot be used, ``StoreLocked`` if somebody else writes.
+    Without a model the default ranker ranks, under the name ``default``.  The
+    text space is fitted anew, since today's words were not there when the
+    model was trained; what was learned speaks of similarities only.  Raises
+    ``ModelCorrupt`` or ``ModelIncompatible`` where the active model cannot be
+    used, ``StoreLocked`` if somebody else writes.
     """
     active = models.active(root)
     if active is None:

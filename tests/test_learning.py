@@ -1,0 +1,293 @@
+"""Learning from links: what is too few, what each story may know of links, and what calibration sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from corpora import newsroom
+from numpy.typing import NDArray
+
+from recommender import default
+from recommender.candidates import Pairs
+from recommender.corpus import Corpus
+from recommender.engine import local
+from recommender.errors import NothingToLearn
+from recommender.features import FEATURES, NAMES, features
+from recommender.graph import LinkGraph
+from recommender.index import Index, prepare
+from recommender.pipeline import learning as module
+from recommender.pipeline.learning import EVEN_LINKS, FEW_LINKS, PERIODS, learn
+from recommender.pipeline.progress import silent
+from recommender.pipeline.ranking import linked
+from recommender.ranker import Ranker
+
+LINKS = slice(NAMES.index("linked near"), NAMES.index("link path") + 1)
+BEFORE = default.ranker()
+
+
+@dataclass
+class Seen:
+    """What was fitted and calibrated with, in order."""
+
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    calibrations: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def seen() -> Iterator[Seen]:
+    """Look over the shoulder of ``Ranker.fit`` and ``Ranker.calibrated``."""
+    found = Seen()
+    fit, calibrated = Ranker.fit, Ranker.calibrated
+
+    def watched_fit(
+        matrix: Any, story: Any, labels: Any, directions: Any, weights: Any, *more: Any
+    ) -> Ranker:
+        found.fits.append(
+            {
+                "matrix": matrix.copy(),
+                "story": story,
+                "labels": labels,
+                "directions": list(directions),
+                "weights": weights,
+            }
+        )
+        return fit(matrix, story, labels, directions, weights, *more)
+
+    def watched_calibrated(self: Ranker, matrix: Any, labels: Any) -> Ranker:
+        sure = calibrated(self, matrix, labels)
+        found.calibrations.append({"matrix": matrix.copy(), "labels": labels, "ranker": self, "sure": sure})
+        return sure
+
+    with (
+        patch.object(Ranker, "fit", watched_fit),
+        patch.object(Ranker, "calibrated", watched_calibrated),
+    ):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    """160 stories, a few of them undated; links between events as well, so that they reach across time."""
+    made = newsroom(40)
+    made.published[::23] = np.nan
+    across = [(story, story + 8) for story in range(0, len(made) - 8, 3)]
+    return replace(made, links=np.concatenate([made.links, across]))
+
+
+@pytest.fixture(scope="module")
+def index(corpus: Corpus) -> Index:
+    return prepare(corpus)[1]
+
+
+def taught(index: Index, links: NDArray[np.int64], before: Ranker = BEFORE) -> Ranker:
+    return learn(index, links, before, local, silent)
+
+
+# What is too few
+
+
+def test_few_links_teach_nothing_and_it_says_what_ranks_instead(corpus: Corpus, index: Index) -> None:
+    each = np.unique(np.sort(corpus.links, axis=1), axis=0)
+    few = each[: FEW_LINKS - 1]
+    message = (
+        f"^{FEW_LINKS - 1} curated links; {FEW_LINKS} are needed to learn more than the default ranker "
+        r"knows. It ranks until then; import more stories with `related` links\.$"
+    )
+    # A link in both directions is one link.
+    for links in (few, few[:, ::-1], np.concatenate([few, few[:, ::-1], few])):
+        with pytest.raises(NothingToLearn, match=message):
+            taught(index, links)
+    with pytest.raises(NothingToLearn, match=r"^0 curated links"):
+        taught(index, few[:0])
+    assert len(taught(index, each[:FEW_LINKS]).nodes) > 0
+
+
+def test_links_among_a_handful_of_stories_teach_nothing(corpus: Corpus, index: Index) -> None:
+    # Enough links, of too few stories.
+    some = np.array([(one, other) for one in range(15) for other in range(one)])
+    assert len(some) > FEW_LINKS
+    with pytest.raises(NothingToLearn, match="stories have candidates with a curated link and others"):
+        taught(index, some)
+
+
+# What stories know of links
+
+
+def periods(corpus: Corpus) -> NDArray[np.int64]:
+    """Number the sixths of the linked stories by date; undated ones go first."""
+    stories = np.unique(corpus.links)
+    dates = sorted(float(day) for day in corpus.published[stories] if not np.isnan(day))
+    edges = np.quantile(dates, [part / PERIODS for part in range(1, PERIODS)])
+    return np.array(
+        [0 if np.isnan(day) else sum(day > edge for edge in edges) for day in corpus.published], np.int64
+    )
+
+
+def test_periods_have_as_many_linked_stories_each(corpus: Corpus) -> None:
+    found = module._periods(corpus.published, np.unique(corpus.links))
+    assert found.tolist() == periods(corpus).tolist()
+    dated = ~np.isnan(corpus.published)
+    assert set(found[~dated]) == {0}
+    sizes = np.bincount(found[dated])
+    assert len(sizes) == PERIODS
+    assert np.ptp(sizes) <= 2
+    for now in range(1, PERIODS):
+        assert corpus.published[dated & (found == now)].min() > corpus.published[dated & (found < now)].max()
+
+
+def known(index: Index, links: NDArray[np.int64], pairs: Pairs) -> NDArray[np.float32]:
+    return features(index.knowing(links), pairs)[:, LINKS]
+
+
+def test_half_the_stories_know_the_archive_and_half_what_came_out_before(
+    corpus: Corpus, index: Index, seen: Seen
+) -> None:
+    taught(index, corpus.links)
+    final = seen.fits[-1]
+    stories = np.unique(corpus.links)
+    pairs = index.knowing(corpus.links).pairs(stories)
+    np.testing.assert_array_equal(final["story"], pairs.story)
+    np.testing.assert_array_equal(final["labels"], linked(pairs, corpus.links, len(corpus)))
+    archive = known(index, corpus.links, pairs)
+    period = periods(corpus)
+    young = np.zeros_like(archive)
+    for now in range(PERIODS):
+        rows = period[pairs.story] == now
+        earlier = corpus.links[[period[one] < now and period[other] < now for one, other in corpus.links]]
+        young[rows] = known(index, earlier, Pairs(pairs.story[rows], pairs.candidate[rows]))
+    # Each story is one or the other, all of it, and either by half.
+    told: list[int] = []
+    for story in stories:
+        rows = pairs.story == story
+        ways = [np.array_equal(final["matrix"][rows, LINKS], one[rows]) for one in (archive, young)]
+        assert any(ways), story
+        if not all(ways):
+            told.append(ways.index(True))
+    assert len(told) > 0.9 * len(stories)
+    assert 0.35 < np.mean(told) < 0.65
+    # All else is the same, whoever is asked.
+    rest = np.delete(features(index, pairs), np.r_[LINKS], axis=1)
+    np.testing.assert_array_equal(np.delete(final["matrix"], np.r_[LINKS], axis=1), rest)
+    assert final["directions"] == [feature.direction for feature in FEATURES]
+
+
+def test_no_link_of_a_later_or_the_same_period_is_known_on_the_day(
+    corpus: Corpus, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs: list[tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = []
+
+    class Watched(LinkGraph):
+        @classmethod
+        def of(cls, around: Any, links: NDArray[np.int64]) -> Any:
+            asked: list[NDArray[np.int64]] = []
+            graphs.append((links, asked))
+            made = LinkGraph.of(around, links)
+
+            class Asked:
+                def columns(self, story: NDArray[np.int64], other: NDArray[np.int64]) -> Any:
+                    asked.append(story)
+                    return made.columns(story, other)
+
+            return Asked()
+
+    monkeypatch.setattr(module, "LinkGraph", Watched)
+    taught(index, corpus.links)
+    period = periods(corpus)
+    assert len(graphs) == PERIODS
+    for now, (links, asked) in enumerate(graphs):
+        stories = np.concatenate(asked)
+        assert set(period[stories].tolist()) == {now}
+        assert not (period[links] >= now).any()
+        earlier = (period[corpus.links] < now).all(axis=1)
+        assert links.tolist() == corpus.links[earlier].tolist()
+        if now > 2:
+            assert len(links) > 0
+
+
+# Calibration
+
+
+def test_calibration_is_on_the_last_period_and_what_is_calibrated_has_not_seen_it(
+    corpus: Corpus, index: Index, seen: Seen
+) -> None:
+    ranker = taught(index, corpus.links)
+    period = periods(corpus)
+    pairs = index.knowing(corpus.links).pairs(np.unique(corpus.links))
+    late = period[pairs.story] == PERIODS - 1
+    rehearsal, final = seen.fits
+    (calibration,) = seen.calibrations
+    assert set(period[rehearsal["story"]].tolist()) == set(range(PERIODS - 1))
+    assert len(rehearsal["story"]) == (~late).sum()
+    # To those that came before, no story of the last period is known to be related.
+    labels = linked(pairs, corpus.links, len(corpus))
+    right = labels[~late] & (period[pairs.candidate[~late]] < PERIODS - 1)
+    np.testing.assert_array_equal(rehearsal["labels"], right)
+    assert right.sum() < labels[~late].sum()
+    np.testing.assert_array_equal(calibration["labels"], labels[late])
+    assert len(calibration["matrix"]) == late.sum() < len(final["story"])
+    earlier = corpus.links[(period[corpus.links] < PERIODS - 1).all(axis=1)]
+    day = known(index, earlier, Pairs(pairs.story[late], pairs.candidate[late]))
+    np.testing.assert_array_equal(calibration["matrix"][:, LINKS], day)
+    assert calibration["ranker"].nodes.tobytes() != ranker.nodes.tobytes()
+    assert (ranker.slope, ranker.offset) == (calibration["sure"].slope, calibration["sure"].offset)
+    assert (ranker.slope, ranker.offset) != (1, 0)
+    ranker.check()
+
+
+# The default ranker's share
+
+
+@pytest.mark.parametrize("many", [FEW_LINKS, 200])
+def test_the_default_ranker_counts_the_less_the_more_links_there_are(
+    corpus: Corpus, index: Index, many: int
+) -> None:
+    each = np.unique(np.sort(corpus.links, axis=1), axis=0)[:many]
+    ranker = taught(index, np.concatenate([each, each[:, ::-1]]))
+    assert ranker.weights == pytest.approx(BEFORE.weights / (1 + many / EVEN_LINKS))
+    assert EVEN_LINKS / (EVEN_LINKS + EVEN_LINKS) == 0.5
+    other = taught(index, each, Ranker.linear(np.zeros(len(NAMES))))
+    assert not other.weights.any()
+    assert len(other.nodes) > 0
+
+
+# Again, and in odd newsrooms
+
+
+def same(one: Ranker, other: Ranker) -> bool:
+    arrays = ((one.weights, other.weights), (one.nodes, other.nodes), (one.roots, other.roots))
+    return all(a.tobytes() == b.tobytes() for a, b in arrays) and (one.slope, one.offset) == (
+        other.slope,
+        other.offset,
+    )
+
+
+def test_the_same_links_in_any_order_teach_the_same(corpus: Corpus, index: Index) -> None:
+    first = taught(index, corpus.links)
+    shuffled = corpus.links[np.random.default_rng(0).permutation(len(corpus.links))]
+    # What the index knew before is forgotten.
+    assert same(taught(index.knowing(corpus.links[:9]), shuffled[:, ::-1]), first)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        lambda published: np.full(len(published), np.nan),
+        lambda published: np.full(len(published), 7.0),
+        lambda published: np.where(np.arange(len(published)) < 4, 7.0, np.nan),
+    ],
+    ids=["no dates", "one date", "four dates"],
+)
+def test_where_dates_tell_no_periods_it_learns_all_the_same(
+    dates: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> None:
+    made = newsroom(30)
+    made = replace(made, published=dates(made.published))
+    ranker = taught(prepare(made)[1], made.links)
+    ranker.check()
+    assert len(ranker.nodes) > 0
+    assert np.isfinite([ranker.slope, ranker.offset]).all()
