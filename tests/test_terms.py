@@ -74,7 +74,7 @@ def test_weights_are_the_idf_of_the_space(stories: list[tuple[str, str]]) -> Non
 def test_nothing_of_scikit_learn_is_loaded() -> None:
     """A worker that answers has no use for its 80 MB."""
     program = (
-        "import sys; from recommender import service, terms; "
+        "import sys; from recommender import service, terms; from recommender.service import explaining; "
         "terms.Text.of('a task force', '', ()); print(sorted({'sklearn', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
