@@ -83,6 +83,9 @@ NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATURES))
 """What features speak of, as ``why`` tells an editor."""
 
+GROUP_OF: NDArray[np.int64] = np.array([GROUPS.index(feature.group) for feature in FEATURES])
+"""Of each column the number of its group, (features,)."""
+
 STEP = 100_000
 """Pairs looked at together; bounds memory."""
 

@@ -15,8 +15,9 @@ from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, HashingVectorizer
+
+from recommender.terms import Rarity, Vocabulary
 
 TITLE_WEIGHT = 0.6
 """Share of the title in ``words``; the excerpt has the rest.  On earlier folds the best for
@@ -39,17 +40,11 @@ any single view on every newsroom it was tried on (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Rarity):
     """The terms a space knows, and how rare each is.
 
-    ``hashes`` (t,) int32, strictly ascending; ``idf`` (t,) float32; ``unseen``
-    the idf of a term outside it.  Smoothed as in scikit-learn:
-    ln((1 + n) / (1 + df)) + 1.
+    Smoothed as in scikit-learn: ln((1 + n) / (1 + df)) + 1.
     """
-
-    hashes: NDArray[np.int32]
-    idf: NDArray[np.float32]
-    unseen: float
 
     @classmethod
     def count(cls, stories: sp.csr_matrix) -> Terms:
@@ -109,6 +104,25 @@ class TextSpace:
     def transform(self, titles: Sequence[str], excerpts: Sequence[str]) -> dict[str, sp.csr_matrix]:
         """Make the views of stories the space need not have seen, each (n, terms)."""
         return self._views(_count(titles, excerpts))
+
+    def vocabulary(self) -> Vocabulary:
+        """Give what was learned in the form in which it is stored."""
+        return Vocabulary(self.title_weight, ENGLISH_STOP_WORDS, self.words_, self.trigrams_)
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> Self:
+        """Make the space that ``vocabulary`` was made from.
+
+        Raises ``ValueError`` where it passes over other words than this
+        program: the same text would have other terms.
+        """
+        if vocabulary.stop_words != ENGLISH_STOP_WORDS:
+            raise ValueError("a vocabulary with other stop words than this program's")
+        space = cls(vocabulary.title_weight)
+        space.words_, space.trigrams_ = (
+            Terms(one.hashes, one.idf, one.unseen) for one in (vocabulary.words, vocabulary.trigrams)
+        )
+        return space
 
     def _views(self, counts: Mapping[str, sp.csr_matrix]) -> dict[str, sp.csr_matrix]:
         title = self.words_.weigh(counts["title"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from starlette.testclient import TestClient
 from stories import document, key, save, story
 
@@ -116,6 +117,7 @@ def test_every_option_is_a_parameter(client: TestClient) -> None:
         "diversity": (1, everything),
         "min_score": (0.85, everything[:1]),
         "fill": ("true", everything),
+        "explain": ("true", everything),
     }
     assert set(values) == set(Options.model_fields)
     for name, (value, expected) in values.items():
@@ -195,7 +197,8 @@ def test_the_start_leads_to_the_reference(client: TestClient) -> None:
         (ASKED | {"diversity": "1.5"}, "diversity"),
         (ASKED | {"duplicates": "merge"}, "duplicates"),
         (ASKED | {"fill": "perhaps"}, "fill"),
-        (ASKED | {"explain": "true"}, "explain"),
+        (ASKED | {"explain": "perhaps"}, "explain"),
+        (ASKED | {"model": "x"}, "model"),
         (ASKED | {"x" * 5_000: "1"}, "x" * 79 + "…"),
     ],
 )
@@ -432,6 +435,27 @@ def test_copies_come_as_alternates(address: str) -> None:
         answer = client.get("/related", params=ASKED).json()
         assert [[one["title"] for one in item["alternates"]] for item in answer["items"]] == [["Title of b"]]
         schemas.Related.model_validate(answer)
+
+
+def test_an_explanation_is_as_described_and_has_a_tag_of_its_own(client: TestClient) -> None:
+    plain = client.get("/related", params=ASKED)
+    assert client.get("/related", params=ASKED | {"explain": "false"}).content == plain.content
+    told = client.get("/related", params=ASKED | {"explain": "true"})
+    assert told.headers["etag"] != plain.headers["etag"]
+    assert client.get("/related", params=ASKED | {"explain": "1"}).headers["etag"] == told.headers["etag"]
+    for item in told.json()["items"]:
+        assert set(item["why"]) == set(schemas.Why.model_fields)
+    schemas.Related.model_validate(told.json())
+    assert all("why" not in item for item in plain.json()["items"])
+    cached = client.get(
+        "/related", params=ASKED | {"explain": "true"}, headers={"If-None-Match": told.headers["etag"]}
+    )
+    assert cached.status_code == 304
+
+
+def test_the_parts_of_the_example_add_up() -> None:
+    (item,) = schemas._RELATED["items"]
+    assert expit(sum(item["why"]["parts"].values())) == pytest.approx(item["score"], abs=1e-4)
 
 
 # The description

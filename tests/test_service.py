@@ -515,7 +515,8 @@ def test_filters_come_before_the_cut(newsroom: Newsroom) -> None:
         ("diversity", 1.01),
         ("diversity", float("nan")),
         ("fill", "perhaps"),
-        ("explain", True),  # of a later version
+        ("explain", "perhaps"),
+        ("model", "x"),  # of a later version
     ],
 )
 def test_options_that_cannot_be(option: str, value: object) -> None:

@@ -178,6 +178,25 @@ def test_lists_of_an_older_program_are_served_on(store_url: str) -> None:
         assert in_order(packed((b, 0.75))) == [Neighbour(b, 0.75, 0, 0)]
 
 
+def test_a_generation_of_an_older_program_has_no_reasons(store_url: str) -> None:
+    """Until revision 0003 nobody noted why a neighbour was in a list."""
+    with Store.open(store_url) as store:
+        save(store, *(document(story(name)) for name in "ab"))
+        a, b = store.corpus().ids.tolist()
+        number = store.publish("m1", [(a, packed((b, 0.75)), b"why")], parts="{}", vocabulary=b"words")
+        downgrade(store, "0002")
+        assert store.find(key("a")) is not None
+    with Store.open(store_url) as store:
+        found = store.find(key("a"), reasons=True)
+        assert found is not None
+        assert (found.generation, found.packed) == (number, packed((b, 0.75)))
+        assert (found.reasons, found.parts, store.vocabulary(number)) == (None, None, None)
+        store.publish("m2", [(a, packed((b, 0.5)), b"why")], parts="{}")
+        again = store.find(key("a"), reasons=True)
+        assert again is not None
+        assert again.reasons == b"why"
+
+
 def test_a_failed_upgrade_changes_nothing(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from recommender.store import migrations
 

@@ -58,6 +58,29 @@ def test_the_last_generation_is_served_and_the_one_before_kept(store: Store, ids
         assert sorted(kept) == numbers[-2:]
 
 
+def test_reasons_are_read_only_by_who_asks(store: Store, ids: list[int]) -> None:
+    two = packed((ids[1], 0.9), (ids[2], 0.1))
+    lists: list[Any] = [(ids[0], two, b"because!"), (ids[1], packed((ids[0], 0.9))), (ids[2], b"", b"")]
+    number = store.publish("m1", lists, parts='{"a": 1}', vocabulary=b"\0words\xff")
+    assert (served(store).packed, served(store).reasons, served(store).parts) == (two, None, None)
+    a, b, c = (store.find(key(name), reasons=True) for name in "abc")
+    assert a == served(store)._replace(reasons=b"because!", parts='{"a": 1}')
+    assert b == served(store, "b")._replace(parts='{"a": 1}')
+    assert c is not None
+    assert (c.packed, c.reasons) == (b"", b"")
+    assert store.vocabulary(number) == b"\0words\xff"
+    assert store.vocabulary(number + 1) is None
+    with store.exported() as (_, exported):
+        assert dict(exported)[ids[0]] == two
+
+
+def test_the_words_of_the_last_generation_and_the_one_before_are_kept(store: Store, ids: list[int]) -> None:
+    numbers = [store.publish("m", [], vocabulary=b"words") for _ in range(3)]
+    numbers.append(store.publish("m", []))
+    assert [store.vocabulary(number) for number in numbers] == [None, None, b"words", None]
+    assert store.publish("m", []) == (active.id if (active := store.generation()) else None)
+
+
 def test_an_empty_generation_replaces_the_old_one(store: Store, ids: list[int]) -> None:
     store.publish("m1", [(ids[0], packed((ids[1], 1)))])
     store.publish("m2", [])
@@ -82,8 +105,13 @@ def test_readers_see_the_old_generation_until_the_last_row(store: Store, ids: li
 
 @pytest.mark.parametrize(
     ("last", "error"),
-    [(RuntimeError("ranker"), RuntimeError), ((10**6, b""), exc.IntegrityError), ((1, b"123"), ValueError)],
-    ids=["iterable fails", "unknown story", "not neighbours"],
+    [
+        (RuntimeError("ranker"), RuntimeError),
+        ((10**6, b""), exc.IntegrityError),
+        ((1, b"123"), ValueError),
+        ((1, packed((1, 0.5), (2, 0.25)), b"why"), ValueError),
+    ],
+    ids=["iterable fails", "unknown story", "not neighbours", "not their reasons"],
 )
 def test_a_failed_publish_leaves_the_old_generation(
     store: Store, ids: list[int], last: Any, error: type[Exception], monkeypatch: pytest.MonkeyPatch
@@ -98,10 +126,11 @@ def test_a_failed_publish_leaves_the_old_generation(
         yield last
 
     with pytest.raises(error):
-        store.publish("new", rows())
+        store.publish("new", rows(), vocabulary=b"words")
     assert (served(store).generation, served(store).packed) == (old, packed((ids[1], 1)))
     with store._database.snapshot() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.neighbours)) == 1
+        assert connection.scalar(select(func.count()).select_from(schema.vocabularies)) == 0
     assert store.publish("newer", []) > old
 
 

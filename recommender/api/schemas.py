@@ -62,6 +62,53 @@ class Alternate(_Document):
     provider: Provider
 
 
+class Term(_Document):
+    """A word, or two that follow each other, of both stories; in lower case, stop words left out."""
+
+    term: str
+    weight: float = Field(description="How rare it is: its idf in the generation that answers.")
+    story: list[Literal["title", "excerpt"]] = Field(description="Where it stands in the story asked for.")
+    item: list[Literal["title", "excerpt"]] = Field(description="Where it stands in the item.")
+
+
+class CuratedLink(_Document):
+    """An editor's link between the two stories."""
+
+    place: int = Field(description="Place among the editors' links of the story, from 1.")
+    by: Literal["story", "item", "both"] | None = Field(
+        description="Whose link it is; null in a generation of an older program."
+    )
+
+
+class Linked(_Document):
+    """A story of the same list that editors linked with the item."""
+
+    title: str
+    web_url: str
+
+
+class Why(BaseModel):
+    """Why an item is in the list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    terms: list[Term] | None = Field(
+        description="Terms the two share, rarest first; null where the words of the generation are not kept."
+    )
+    days_apart: float | None = Field(
+        description="Above 0 if the item is the newer of the two; null without both dates."
+    )
+    topics: list[str] = Field(description="Topics they share, as the story asked for spells them.")
+    curated: CuratedLink | None
+    co_curated: list[Linked] = Field(
+        description="Stories of the same list that editors linked with the item, those linked to both first."
+    )
+    parts: dict[str, float] | None = Field(
+        description="What each group of features adds to the score, in log-odds; with base, which all "
+        "pairs have, they add up to ln(score / (1 - score)). Null for what the model did not score."
+    )
+
+
 class Item(Card):
     """A related story."""
 
@@ -73,6 +120,7 @@ class Item(Card):
     alternates: list[Alternate] = Field(
         description="Copies of the same text that pass the filters too, best placed first."
     )
+    why: Why | None = Field(default=None, description="Only with `explain=true`: why it is in the list.")
 
 
 class Related(_Document):
@@ -165,6 +213,30 @@ _RELATED: Final = {
                     "provider": {"name": "The Lantern", "domain": "lantern.example"},
                 }
             ],
+            "why": {
+                "terms": [
+                    {"term": "old bridge", "weight": 7.18, "story": ["title"], "item": ["title"]},
+                ],
+                "days_apart": -3.23,
+                "topics": ["Transport"],
+                "curated": {"place": 1, "by": "story"},
+                "co_curated": [
+                    {
+                        "title": "Divers and their dogs",
+                        "webUrl": "https://tidewater-post.example/divers",
+                    }
+                ],
+                "parts": {
+                    "words": 2.31,
+                    "headline": 0.78,
+                    "likeness": 3.2,
+                    "time": 0.26,
+                    "topics": 0.02,
+                    "source": -0.03,
+                    "links": 1.25,
+                    "base": -5.2033,
+                },
+            },
         }
     ],
 }

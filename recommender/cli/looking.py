@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from recommender import __version__
-from recommender.cli import show
+from recommender.cli import explaining, show
 from recommender.cli.context import FAILED, Context, current, plain
 from recommender.errors import RecommenderError
 
@@ -36,6 +36,12 @@ def related(
         Literal["first", "mixed", "off"],
         typer.Option(help="Curated links: first, mixed among the others by score, or off."),
     ] = "first",
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Say why each story is there: shared terms, links, parts of its score."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what GET /related answers.")] = False,
 ) -> None:
     """Show the stories most worth reading after this one.
@@ -47,7 +53,7 @@ def related(
     here = current(context)
     with here.open() as store:
         service = Service(store)
-        answer = service.related(url, Options(limit=k, curated=curated))
+        answer = service.related(url, Options(limit=k, curated=curated, explain=explain))
         if json:
             typer.echo(answer.json().decode())
             return
@@ -57,7 +63,8 @@ def related(
     published = show.age(story.card["publishedDateTime"], datetime.now(UTC))
     facts = filter(None, (provider["name"] or provider["domain"], published, story.url))
     here.out.print(Text(plain(" · ".join(facts)) + "\n", "dim"))
-    here.out.print(show.related(answer, datetime.now(UTC)))
+    lay_out = explaining.explained if explain else show.related
+    here.out.print(lay_out(answer, datetime.now(UTC)))
 
 
 def doctor(context: typer.Context) -> None:

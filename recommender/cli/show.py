@@ -54,23 +54,28 @@ def related(answer: Answer, now: datetime) -> RenderableType:
         story = Text(plain(item["title"]), "bold")
         story.append(f"\n{_shortened(item['webUrl'])}", Style(bold=False, dim=True, link=item["webUrl"]))
         if item["alternates"]:
-            others = dict.fromkeys(_outlet(one) for one in item["alternates"])
+            others = dict.fromkeys(outlet(one) for one in item["alternates"])
             story.append(f"\nalso: {', '.join(others)}", Style(bold=False, dim=True))
         table.add_row(
             str(item["rank"]),
             f"{item['score']:.2f}",
             badge,
             story,
-            _outlet(item),
+            outlet(item),
             age(item["publishedDateTime"], now),
         )
-    head = Text(f"model {answer.model}, generation {answer.generation}", "dim")
+    return Group(table, Text(), made_by(answer))
+
+
+def made_by(answer: Answer) -> Text:
+    """Say which model and generation an answer is of."""
     if not answer.ranked:
-        head = Text("No recompute has seen this story yet: these are near it in time.", "yellow")
-    return Group(table, Text(), head)
+        return Text("No recompute has seen this story yet: these are near it in time.", "yellow")
+    return Text(f"model {answer.model}, generation {answer.generation}", "dim")
 
 
-def _outlet(card: Mapping[str, Any]) -> str:
+def outlet(card: Mapping[str, Any]) -> str:
+    """Name who published a story."""
     provider = card["provider"]
     return plain(provider["name"] or provider["domain"] or card["webUrl"])
 

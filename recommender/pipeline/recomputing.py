@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,16 @@ from numpy.typing import NDArray
 
 from recommender import copies, default, models
 from recommender.candidates import GENERATORS, Pairs
-from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import Engine, local
-from recommender.features import features
+from recommender.features import GROUP_OF, GROUPS, NAMES, features
 from recommender.index import Index, prepare
+from recommender.pipeline.curating import CuratedLinks
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import STORIES
 from recommender.ranker import Ranker
+from recommender.reasons import Parts
 from recommender.store import Store
-
-MOST_PLACES = np.iinfo(np.int16).max - 1
-"""Places in an editor's list that can be told apart."""
 
 NEIGHBOURS = 50
 """Neighbours kept for a story."""
@@ -55,75 +55,56 @@ def recompute(
         generators, ranker, name = model.generators, model.ranker, model.id
     with store.writing("recompute"):
         corpus = store.corpus()
-        _, index = prepare(corpus, generators, engine)
+        space, index = prepare(corpus, generators, engine)
         index = index.knowing(corpus.links)
-        curated = _Curated.of(corpus)
+        curated = CuratedLinks.of(corpus)
+        # What the trees say before they have looked at anything is the same of every pair.
+        nothing = np.zeros((1, len(NAMES)), np.float32)
+        parts = Parts(GROUPS, float(ranker.parts(nothing, GROUP_OF)[0, -1]))
         rows = np.arange(len(corpus))
         batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
-        shared = (index, ranker, curated, corpus.ids, copies.groups(corpus, index), k)
-        parts = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
-        lists = [packed for part in parts for packed in part]
-        generation = store.publish(name, zip(corpus.ids.tolist(), lists, strict=True))
-    kept = sum(map(len, lists)) // NEIGHBOUR_DTYPE.itemsize
+        shared = (index, ranker, parts, curated, corpus.ids, copies.groups(corpus, index), k)
+        blocks = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
+        lists = [both for block in blocks for both in block]
+        generation = store.publish(
+            name,
+            ((article, *both) for article, both in zip(corpus.ids.tolist(), lists, strict=True)),
+            parts=parts.to_json(),
+            vocabulary=space.vocabulary().to_bytes(),
+        )
+    kept = sum(len(packed) for packed, _ in lists) // NEIGHBOUR_DTYPE.itemsize
     return Recomputed(generation, name, len(corpus), kept)
 
 
-@dataclass(frozen=True, slots=True)
-class _Curated:
-    """Links in both directions, sorted by story: ``place`` is 1 for the first in the story's own list.
-
-    A story's own links come first, in the editor's order, then stories whose
-    editors linked to it.
-    """
-
-    pairs: Pairs
-    place: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> _Curated:
-        both = np.concatenate([corpus.links, corpus.links[:, ::-1]])
-        _, first = np.unique(both, axis=0, return_index=True)
-        both = both[np.sort(first)]
-        both = both[np.argsort(both[:, 0], kind="stable")]
-        starts = np.searchsorted(both[:, 0], both[:, 0])
-        place = np.arange(len(both)) - starts + 1
-        order = np.lexsort((both[:, 1], both[:, 0]))
-        # Places beyond int16 are cut away with the rest of so long a list.
-        return cls(Pairs(both[order, 0], both[order, 1]), np.minimum(place[order], MOST_PLACES))
-
-    def among(self, stories: NDArray[np.int64]) -> _Curated:
-        rows = np.isin(self.pairs.story, stories)
-        return _Curated(Pairs(self.pairs.story[rows], self.pairs.candidate[rows]), self.place[rows])
-
-    def places(self, pairs: Pairs, stories: int) -> NDArray[np.int64]:
-        """Place of each pair (p,) in the curated list, 0 for none."""
-        keys = self.pairs.story * stories + self.pairs.candidate
-        wanted = pairs.story * stories + pairs.candidate
-        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        if len(keys) == 0:
-            return np.zeros(len(wanted), np.int64)
-        return np.where(keys[at] == wanted, self.place[at], 0)
-
-
 def _pack_block(
-    shared: tuple[Index, Ranker, _Curated, NDArray[np.int64], NDArray[np.int64], int],
+    shared: tuple[Index, Ranker, Parts, CuratedLinks, NDArray[np.int64], NDArray[np.int64], int],
     stories: NDArray[np.int64],
-) -> list[bytes]:
-    """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all."""
-    index, ranker, curated, ids, groups, k = shared
-    curated = curated.among(stories)
-    pairs = index.pairs(stories, curated.pairs)
+) -> list[tuple[bytes, bytes]]:
+    """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all.
+
+    With each list come the reasons for it.
+    """
+    index, ranker, parts, curated, ids, groups, k = shared
+    pairs = index.pairs(stories, curated.among(stories))
+    matrix = features(index, pairs)
     packed = np.zeros(len(pairs), NEIGHBOUR_DTYPE)
     packed["article"] = ids[pairs.candidate]
-    packed["score"] = ranker.score(features(index, pairs))
-    packed["curated"] = curated.places(pairs, len(ids))
-    lists = {}
+    packed["score"] = ranker.score(matrix)
+    packed["curated"], sides = curated.of_pairs(pairs, len(ids))
+    kept: list[NDArray[np.int64]] = []
     for story, run in pairs.runs():
         some = packed[run]
         first = np.where(some["curated"] > 0, some["curated"], np.iinfo(np.int16).max)
-        kept = np.lexsort((some["article"], -some["score"], first))[:k]
-        kept = kept[np.lexsort((some["article"][kept], -some["score"][kept]))]
-        some = some[kept]
-        some["group"] = copies.numbered(groups[pairs.candidate[run][kept]], groups[story])
-        lists[story] = some.tobytes()
-    return [lists.get(int(story), b"") for story in stories]
+        best = np.lexsort((some["article"], -some["score"], first))[:k]
+        best = run.start + best[np.lexsort((some["article"][best], -some["score"][best]))]
+        packed["group"][best] = copies.numbered(groups[pairs.candidate[best]], groups[story])
+        kept.append(best)
+    rows = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    ends = np.cumsum([0, *map(len, kept)])
+    places = np.arange(len(rows)) - np.repeat(ends[:-1], np.diff(ends))
+    listed = Pairs(pairs.story[rows], pairs.candidate[rows])
+    shares = ranker.parts(matrix[rows], GROUP_OF)[:, :-1]
+    reasons = parts.pack(shares, sides[rows], curated.beside(listed, places, len(ids)))
+    packed = packed[rows]
+    lists = {int(listed.story[a]): (packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(ends)}
+    return [lists.get(int(story), (b"", b"")) for story in stories]

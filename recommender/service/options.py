@@ -107,6 +107,11 @@ class Options(BaseModel):
         default=True,
         description="Fill a list that is short with the stories nearest in time that pass the filters.",
     )
+    explain: bool = Field(
+        default=False,
+        description="Say of each story why it is in the list: shared terms, days apart, topics, editors' "
+        "links, and what each group of features adds to its score.",
+    )
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:

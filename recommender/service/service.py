@@ -13,6 +13,7 @@ import orjson
 from recommender.corpus import Neighbour, in_order
 from recommender.errors import UnknownStory
 from recommender.service.choosing import Chosen, choose, known
+from recommender.service.explaining import Explainer
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Shown, Window
@@ -28,10 +29,11 @@ class Answer:
     objects, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
     ``source`` (``curated``, ``model``, or ``fill`` with score 0), the fields of
     ``articles.card``, and ``alternates``: of its copies the fields
-    ``ALTERNATE``.  ``model`` and ``generation`` are ``None`` before the first
-    recompute.  ``age`` is the story's, in seconds, when the answer was made;
-    ``None`` without a date.  ``ranked`` is false for a story that no recompute
-    has seen.
+    ``ALTERNATE``; if asked for also ``why`` (``Explainer.explain``).
+    ``model`` and ``generation`` are ``None`` before the first recompute.
+    ``age`` is the story's, in seconds, when the answer was made; ``None``
+    without a date.  ``ranked`` is false for a story that no recompute has
+    seen.
     """
 
     url: str
@@ -78,6 +80,7 @@ class Service:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
+        self._explainer = Explainer(store)
 
     @classmethod
     def open(cls, store: str) -> Self:
@@ -101,7 +104,7 @@ class Service:
         Raises InvalidURL, and UnknownStory if no story has the address or it
         is removed.
         """
-        story = self._find(url)
+        story = self._find(url, reasons=options.explain)
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
         left_out = {story.id, *self._ids(options.exclude)}
         entries = in_order(story.packed or b"", options.curated)
@@ -110,10 +113,15 @@ class Service:
             _item(rank, one.neighbour.score, "curated" if one.neighbour.curated else "model", *one[1:])
             for rank, one in enumerate(chosen, 1)
         ]
+        filling: list[Shown] = []
         if options.fill and len(items) < options.limit:
             more = self._fill(story, filters, entries, chosen, left_out)
-            for rank, card in enumerate(islice(more, options.limit - len(items)), len(items) + 1):
-                items.append(_item(rank, 0.0, "fill", card))
+            filling = list(islice(more, options.limit - len(items)))
+        items += [_item(rank, 0.0, "fill", card) for rank, card in enumerate(filling, len(items) + 1)]
+        if options.explain:
+            shown = [*((one.neighbour, one.card) for one in chosen), *((None, card) for card in filling)]
+            for item, why in zip(items, self._explainer.explain(story, shown, filters.now), strict=True):
+                item["why"] = why
         return Answer(
             story.url, story.model, story.generation, items, self._age(story), story.packed is not None
         )
@@ -139,8 +147,8 @@ class Service:
             missing["generation"] = "no related stories were computed yet: run a recompute"
         return missing
 
-    def _find(self, url: str) -> Found:
-        found = self._store.find(canonical(url))
+    def _find(self, url: str, *, reasons: bool = False) -> Found:
+        found = self._store.find(canonical(url), reasons=reasons)
         if found is None or found.removed:
             shown = repr(url if len(url) <= 80 else f"{url[:79]}…")
             raise UnknownStory(f"no story in the store answers to {shown}")

@@ -10,7 +10,16 @@ import orjson
 from sqlalchemy import Connection, Integer, and_, bindparam, case, false, func, select, union_all
 
 from recommender.store.database import chunks
-from recommender.store.schema import aliases, articles, generations, links, models, neighbours, origins
+from recommender.store.schema import (
+    aliases,
+    articles,
+    generations,
+    links,
+    models,
+    neighbours,
+    origins,
+    vocabularies,
+)
 
 
 class Found(NamedTuple):
@@ -19,7 +28,9 @@ class Found(NamedTuple):
     ``published_at`` is in seconds since 1970 (UTC), ``card`` is JSON text,
     ``packed`` the bytes of a ``NEIGHBOUR_DTYPE`` array, best first.
     ``generation`` and ``model`` are ``None`` before anything was published,
-    ``packed`` also for a story that came after the generation.
+    ``packed`` also for a story that came after the generation.  ``reasons``
+    (bytes of records of ``reasons.Parts``) and ``parts`` (their JSON) are
+    ``None`` where nobody asked for them, and where there are none.
     """
 
     id: int
@@ -31,6 +42,8 @@ class Found(NamedTuple):
     generation: int | None
     model: str | None
     packed: bytes | None
+    reasons: bytes | None = None
+    parts: str | None = None
 
 
 class Card(NamedTuple):
@@ -99,15 +112,17 @@ _FIND = (
     )
     .where(aliases.c.key == bindparam("alias"))
 )
+_FIND_WITH_REASONS = _FIND.add_columns(neighbours.c.reasons, generations.c.parts)
 
 _CARDS = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed).where(
     articles.c.id.in_(bindparam("ids", expanding=True))
 )
 
 
-def find(connection: Connection, key: str) -> Found | None:
+def find(connection: Connection, key: str, *, reasons: bool) -> Found | None:
     """Read a story and its neighbours; see ``Store.find``."""
-    row = connection.execute(_FIND, {"alias": key}).one_or_none()
+    query = _FIND_WITH_REASONS if reasons else _FIND
+    row = connection.execute(query, {"alias": key}).one_or_none()
     return None if row is None else Found(*row)
 
 
@@ -175,8 +190,16 @@ def lists(connection: Connection) -> Iterator[tuple[int, bytes]]:
 
 def generation(connection: Connection) -> Generation | None:
     """Read the active generation; see ``Store.generation``."""
-    row = connection.execute(select(generations).where(generations.c.id == _active)).one_or_none()
-    return None if row is None else Generation(row.id, row.model, row.created_at, row.stories)
+    columns = (generations.c[name] for name in Generation._fields)
+    row = connection.execute(select(*columns).where(generations.c.id == _active)).one_or_none()
+    return None if row is None else Generation(*row)
+
+
+def vocabulary(connection: Connection, number: int) -> bytes | None:
+    """Read the words of a generation; see ``Store.vocabulary``."""
+    query = select(vocabularies.c.packed).where(vocabularies.c.generation == number)
+    packed: bytes | None = connection.scalar(query)
+    return packed
 
 
 def status(connection: Connection) -> Status:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -99,9 +99,13 @@ generations = Table(
     Column("model", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("stories", Integer, nullable=False),
+    Column("parts", Text),
     sqlite_autoincrement=True,
 )
-"""Published recomputes; the one with the greatest id is served."""
+"""Published recomputes; the one with the greatest id is served.
+
+``parts`` says what those in its ``neighbours.reasons`` are: the JSON of ``reasons.Parts``; null without any.
+"""
 
 neighbours = Table(
     "neighbours",
@@ -109,8 +113,24 @@ neighbours = Table(
     Column("generation", Id, ForeignKey("generations.id"), primary_key=True),
     Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
     Column("packed", LargeBinary, nullable=False),
+    # The last column: SQLite reads a row from its start, and stops at what an answer needs.
+    Column("reasons", LargeBinary),
 )
-"""A story's ranked neighbours in one generation: the bytes of a ``NEIGHBOUR_DTYPE`` array, best first."""
+"""A story's ranked neighbours in one generation: the bytes of a ``NEIGHBOUR_DTYPE`` array, best first.
+
+``reasons``: as many records of ``reasons.Parts.record``, why each of them is there; null if nobody noted it.
+"""
+
+vocabularies = Table(
+    "vocabularies",
+    metadata,
+    Column("generation", Id, ForeignKey("generations.id"), primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""The words in which a generation compared its stories: the bytes of a ``terms.Vocabulary``.
+
+Beside ``generations``, whose rows are kept for good and are read at every health check.
+"""
 
 models = Table(
     "models",

@@ -14,6 +14,7 @@ from recommender.store.auditing import AuditReader
 from recommender.store.database import Database
 from recommender.store.importing import Saved
 from recommender.store.locking import Writer
+from recommender.store.publishing import Listed
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
 
 if TYPE_CHECKING:
@@ -130,7 +131,14 @@ class Store:
         with self._writer.transaction("import") as connection:
             return importing.forget(connection, origins)
 
-    def publish(self, model: str, stories: Iterable[tuple[int, bytes]]) -> int:
+    def publish(
+        self,
+        model: str,
+        stories: Iterable[Listed],
+        *,
+        parts: str | None = None,
+        vocabulary: bytes | None = None,
+    ) -> int:
         """Publish a recompute: readers see the old generation until all of the new one is there.
 
         ``stories`` yields a story's id and its ranked neighbours, the bytes of
@@ -138,12 +146,17 @@ class Store:
         written, inside the transaction.  Neighbours of generations older than
         the one before are deleted.  Returns the new generation's number.
 
+        What explains the lists may come with them: after the neighbours the
+        bytes of ``reasons.Parts.record`` each, ``parts`` to read those by, and
+        the ``vocabulary`` in which stories were compared, as
+        ``terms.Vocabulary`` writes it.
+
         Any failure, of ``stories`` too, leaves the old generation served.
         Raises ValueError for bytes that are no such array, StoreLocked if
         somebody else writes.
         """
         with self._writer.transaction("publish") as connection:
-            return publishing.publish(connection, model, stories)
+            return publishing.publish(connection, model, stories, parts, vocabulary)
 
     def record_model(self, model: str, report: Mapping[str, Any]) -> None:
         """Remember that a model was trained, with a report JSON can hold; the same model again replaces it.
@@ -155,15 +168,21 @@ class Store:
 
     # Serving
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str, *, reasons: bool = False) -> Found | None:
         """Find the story that answers to a key, with its neighbours in the active generation.
 
         ``key`` is a normal form (``urls.canonical``, or a story key).  ``None``
         if no story has it; one that is removed is found, and says so.  A single
-        statement, so generation, model and neighbours belong together.
+        statement, so generation, model and neighbours belong together, and so
+        do the ``reasons`` for them, read only if asked for.
         """
         with self._database.answering() as connection:
-            return reading.find(connection, key)
+            return reading.find(connection, key, reasons=reasons)
+
+    def vocabulary(self, generation: int) -> bytes | None:
+        """Read the words in which a generation compared stories; ``None`` where they are not kept."""
+        with self._database.answering() as connection:
+            return reading.vocabulary(connection, generation)
 
     def cards(self, ids: Sequence[int]) -> dict[int, Card]:
         """Read what to show of stories, by id; unknown ids are left out.
