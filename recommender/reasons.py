@@ -8,7 +8,7 @@ exact: so parts add up to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
@@ -71,8 +71,8 @@ class Parts:
         packed["beside"] = beside
         return packed
 
-    def read(self, reasons: bytes, packed: bytes) -> dict[int, Reason]:
-        """Read the reasons of a list, by the neighbour's id; ``packed`` is the list itself.
+    def read(self, reasons: bytes, packed: bytes, wanted: Collection[int]) -> dict[int, Reason]:
+        """Read the reasons for those ``wanted``, by the neighbour's id; ``packed`` is the list itself.
 
         Raises ``ValueError`` where they are not of this list.
         """
@@ -81,31 +81,33 @@ class Parts:
         if len(reasons) != len(entries) * record.itemsize:
             raise ValueError(f"{len(reasons)} bytes of reasons for {len(entries)} neighbours")
         ids, scores = entries["article"].tolist(), entries["score"].tolist()
-        told = np.frombuffer(reasons, record)
-        return {
-            article: Reason(
-                self._named(one["parts"].astype(np.float64), score),
-                int(one["sides"]),
-                tuple(ids[place] for place in one["beside"].tolist() if place < len(ids)),
-            )
-            for article, score, one in zip(ids, scores, told, strict=True)
-        }
+        noted = np.frombuffer(reasons, record)
+        told: dict[int, Reason] = {}
+        for row, article in enumerate(ids):
+            if article in wanted:
+                parts, sides, beside = noted[row].tolist()
+                told[article] = Reason(
+                    self._named(parts.tolist(), scores[row]),
+                    sides,
+                    tuple(ids[place] for place in beside.tolist() if place < len(ids)),
+                )
+        return told
 
-    def _named(self, parts: NDArray[np.float64], score: float) -> dict[str, float]:
+    def _named(self, parts: Sequence[float], score: float) -> dict[str, float]:
         """Name and round parts so that with ``base`` they still add up to the log-odds of ``score``.
 
         What is lacking is added to the greatest, which lost most.
         """
-        total = self.base + float(parts.sum())
+        total = math.fsum([self.base, *parts])
         if 0 < score < 1:
             right = math.log(score) - math.log1p(-score)
             # More than two bytes can lose is not theirs: a score next to 0 or 1 is itself rounded.
-            if abs(right - total) <= _LOST * float(np.abs(parts).sum()) + 10**-DIGITS:
+            if abs(right - total) <= _LOST * math.fsum(map(abs, parts)) + 10**-DIGITS:
                 total = right
-        told = [round(part, DIGITS) for part in parts.tolist()]
+        told = [round(part, DIGITS) for part in parts]
         base = round(self.base, DIGITS)
         if told:
-            greatest = int(np.abs(parts).argmax())
+            greatest = max(range(len(parts)), key=lambda group: abs(parts[group]))
             rest = math.fsum([base, *told]) - told[greatest]
             told[greatest] = round(total - rest, DIGITS)
         # Adding 0 makes 0 of −0.

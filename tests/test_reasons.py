@@ -29,7 +29,7 @@ def made(parts: list[float], base: float) -> tuple[Parts, bytes, bytes]:
 @given(st.lists(LOG_ODDS, max_size=9), LOG_ODDS)
 def test_parts_add_up_to_the_score(parts: list[float], base: float) -> None:
     meaning, reasons, packed = made(parts, base)
-    (reason,) = meaning.read(reasons, packed).values()
+    (reason,) = meaning.read(reasons, packed, {7}).values()
     assert list(reason.parts) == [*meaning.groups, "base"]
     shown = round(float(np.frombuffer(packed, NEIGHBOUR_DTYPE)["score"][0]), 4)
     assert abs(expit(sum(reason.parts.values())) - shown) <= TOLERANCE
@@ -50,8 +50,9 @@ def test_what_is_kept_is_small_and_a_round_trip() -> None:
         np.array([3, 0], np.uint8),
         np.array([[1, NOBODY, NOBODY], [0, 7, NOBODY]], np.uint8),
     )
-    five, nine = (told := meaning.read(records.tobytes(), packed))[5], told[9]
+    five, nine = (told := meaning.read(records.tobytes(), packed, {5, 9, 11}))[5], told[9]
     assert (five.parts, five.sides, five.beside) == ({"words": 3.0, "time": 0.5, "base": -3.5}, 3, (9,))
+    assert list(meaning.read(records.tobytes(), packed, {9})) == [9]
     assert (nine.sides, nine.beside) == (0, (5,))  # a place that no story has is left out
 
 
@@ -63,7 +64,7 @@ def test_parts_that_nobody_named_are_refused(text: str) -> None:
 
 def test_numbers_that_two_bytes_cannot_hold_are_numbers_still() -> None:
     meaning, reasons, packed = made([1e6, -1e6], 0.0)
-    (reason,) = meaning.read(reasons, packed).values()
+    (reason,) = meaning.read(reasons, packed, {7}).values()
     assert all(np.isfinite(list(reason.parts.values())))
 
 
@@ -71,5 +72,5 @@ def test_reasons_of_another_list_are_refused() -> None:
     meaning, reasons, packed = made([1.0, 2.0], 0.0)
     for wrong in (reasons[:-1], reasons + reasons, b""):
         with pytest.raises(ValueError, match="reasons for 1 neighbours"):
-            meaning.read(wrong, packed)
-    assert meaning.read(b"", b"") == {}
+            meaning.read(wrong, packed, ())
+    assert meaning.read(b"", b"", {7}) == {}

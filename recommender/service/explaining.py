@@ -7,7 +7,7 @@ which words two stories share is found here, from their cards.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Any, Final
@@ -60,7 +60,7 @@ class Explainer:
         asked: Shown = orjson.loads(story.card)
         vocabulary = None if story.generation is None else self._vocabulary(story.generation)
         analysed = None if vocabulary is None else _text(asked, vocabulary)
-        reasons = _reasons(story)
+        reasons = _reasons(story, {neighbour.article for neighbour, _ in items if neighbour})
         told: list[Reason | None] = [
             None if neighbour is None else reasons.get(neighbour.article) for neighbour, _ in items
         ]
@@ -119,11 +119,11 @@ class Explainer:
         }
 
 
-def _reasons(story: Found) -> Mapping[int, Reason]:
+def _reasons(story: Found, wanted: Collection[int]) -> Mapping[int, Reason]:
     if not story.packed or story.reasons is None or story.parts is None:
         return {}
     try:
-        return Parts.from_json(story.parts).read(story.reasons, story.packed)
+        return Parts.from_json(story.parts).read(story.reasons, story.packed, wanted)
     except ValueError as error:
         _log.warning("%s is explained without parts: %s", story.url, error)
         return {}
