@@ -103,8 +103,10 @@ def _elsewhere(matrix: sp.csr_matrix) -> sp.csr_matrix:
 
 def _of_sum_one(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """Scale rows to a sum of 1; rows of zeros stay."""
-    total = np.asarray(matrix.sum(axis=1)).ravel()
-    return sp.csr_matrix(sp.diags(1 / np.maximum(total, 1e-12)) @ matrix, dtype=np.float32)
+    # In float64: all that is left of a row may be a story so far away that its weight is hardly a number.
+    total = np.asarray(matrix.sum(axis=1), np.float64).ravel()
+    scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+    return sp.csr_matrix(sp.diags(scale) @ matrix, dtype=np.float32)
 
 
 def _entries(

@@ -223,6 +223,7 @@ class TestTrainAndRecompute:
             "tfidf",
             "tfidf-decay",
             "trigram-decay",
+            "default",
         }
         assert store.generation().model == model.id
         assert [record.id for record in store.models()] == [model.id]
