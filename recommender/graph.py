@@ -104,7 +104,9 @@ def _elsewhere(matrix: sp.csr_matrix) -> sp.csr_matrix:
 def _of_sum_one(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """Scale rows to a sum of 1; rows of zeros stay."""
     total = np.asarray(matrix.sum(axis=1)).ravel()
-    return sp.csr_matrix(sp.diags(1 / np.maximum(total, 1e-12)) @ matrix, dtype=np.float32)
+    return sp.csr_matrix(
+        sp.diags(1 / np.maximum(total, np.finfo(np.float32).tiny)) @ matrix, dtype=np.float32
+    )
 
 
 def _entries(
