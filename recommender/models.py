@@ -120,10 +120,8 @@ def write(
             "scikit-learn": sklearn.__version__,
         },
         "data": dict(data),
-        # JSON has no infinity.
-        "generators": [
-            {"view": g.view, "decay": g.decay if g.decay < np.inf else None, "k": g.k} for g in generators
-        ],
+        # JSON has no infinity: a decay that is infinite is null.
+        "generators": [{"view": g.view, "decay": g.decay, "k": g.k} for g in generators],
         "features": list(NAMES),
         "ranker": {"slope": ranker.slope, "offset": ranker.offset},
         "text": {

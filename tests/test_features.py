@@ -245,7 +245,7 @@ def all_pairs(n: int) -> Pairs:
 LINKS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(STORY, min_size=2, max_size=8), LINKS, st.sampled_from([SOME, GENERATORS]))
 def test_every_feature_is_what_a_slow_rewriting_finds(
     stories: list[tuple[object, ...]], drawn: list[tuple[int, int]], generators: tuple[Generator, ...]

@@ -243,6 +243,13 @@ def test_only_the_stories_nearest_stand_around() -> None:
     assert linked_to[21] == 0
 
 
+def test_what_the_linked_stories_around_say_weighs_1_together_however_far_they_are() -> None:
+    far = Web([[(1, 0.9), (2, 1e-30), (3, 1e-30)], [], [], [], [], []], [(2, 4), (3, 4), (3, 5)])
+    share = columns(far.graph(), pairs_of((0, 4), (0, 5)))
+    assert share[0] == pytest.approx(0, abs=1e-20)
+    assert share[2] == pytest.approx([1, 0.5])
+
+
 # Nothing to go by
 
 
