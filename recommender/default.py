@@ -46,10 +46,10 @@ def ranker(without: Sequence[str] = ()) -> Ranker:
     return _ranker(taught[0]["without"])
 
 
-def hashes(urls: Iterable[str]) -> NDArray[np.uint32]:
-    """Hash URLs to 32 bits each, sorted: one stranger in a million is taken for a story known."""
-    digests = b"".join(blake2s(url.encode(), digest_size=4).digest() for url in urls)
-    return np.sort(np.frombuffer(digests, "<u4"))
+def hashes(urls: Iterable[str]) -> NDArray[np.uint64]:
+    """Hash URLs to 64 bits each, sorted: no two stories have one hash."""
+    digests = b"".join(blake2s(url.encode(), digest_size=8).digest() for url in urls)
+    return np.sort(np.frombuffer(digests, "<u8"))
 
 
 def write(newsrooms: Mapping[str, Mapping[str, Any]], learned: Mapping[str, Any]) -> bytes:
@@ -76,8 +76,8 @@ def _contents() -> dict[str, Any]:
     return contents
 
 
-def _linked(room: Mapping[str, Any]) -> NDArray[np.uint32]:
-    return np.frombuffer(b64decode(room["linked"]), "<u4")
+def _linked(room: Mapping[str, Any]) -> NDArray[np.uint64]:
+    return np.frombuffer(b64decode(room["linked"]), "<u8")
 
 
 def _ranker(learned: Mapping[str, Any]) -> Ranker:
