@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint compare default-ranker docs clean constraints
+.PHONY: demo test lint notebooks compare default-ranker docs clean constraints
 
 demo: .venv/demo
 	$(BIN)/recommender demo
@@ -18,6 +18,13 @@ test: .venv/test
 lint: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Run the notebooks, on seeds/ or on RECOMMENDER_STORE; what they show goes to notebooks/run/.
+notebooks: .venv/test
+	mkdir -p notebooks/run
+	for each in notebooks/*.ipynb; do \
+		$(BIN)/jupyter-execute "$$each" --output='run/{notebook_name}' || exit 1; \
+	done
 
 # Measure again, on the newsrooms in CORPORA: every baseline, both protocols.  Some minutes.
 CORPORA = $(addprefix ../shared/corpora/,coronavirus diablo4 azure)

@@ -15,7 +15,7 @@ from judging import linked_corpora
 
 from recommender.corpus import Corpus
 from recommender.errors import NothingToLearn, UnsoundEvaluation, UsageError
-from recommender.evaluation import Split, cold, warm
+from recommender.evaluation import Split, cold, fold, warm
 
 Links = list[tuple[int, int]]
 
@@ -145,6 +145,50 @@ def test_warm_draws_by_its_seed_a_tenth_that_is_new_and_old() -> None:
 def test_a_share_that_is_none(share: float) -> None:
     with pytest.raises(UsageError, match="share"):
         warm(newsroom(2), share)
+
+
+# Folds
+
+
+@given(linked_corpora(), st.sampled_from([(0.2, 0.6), (0.5, 0.65), (0.5, 1.0)]))
+def test_a_fold_is_cold_without_what_came_later(corpus: Corpus, ends: tuple[float, float]) -> None:
+    times = corpus.published[np.unique(corpus.links)]
+    if np.isnan(times).all():
+        with pytest.raises(NothingToLearn, match="no dated story"):
+            fold(corpus, *ends)
+        return
+    first, last = np.nanquantile(times, ends)
+    kept = [link for link in links_of(corpus) if not (corpus.published[list(link)] > last).any()]
+    try:
+        split = fold(corpus, *ends)
+    except NothingToLearn:
+        assert all(not (corpus.published[list(link)] > first).any() for link in kept)
+        return
+    asked = corpus.published[split.queries]
+    assert ((first < asked) & (asked <= last)).all()
+    is_split(split, corpus, *judge(replace(corpus, links=np.array(kept)), lambda row: row in split.queries))
+
+
+def test_folds_leave_what_cold_asks_unseen() -> None:
+    corpus = newsroom(60)
+    tuned = [fold(corpus, 0.5, 0.65), fold(corpus, 0.65, 0.8)]
+    final = cold(corpus)
+    asked = [set(split.queries.tolist()) for split in (*tuned, final)]
+    assert not asked[0] & asked[1]
+    assert not (asked[0] | asked[1]) & asked[2]
+    assert tuned[1].cut is not None
+    assert final.cut == pytest.approx(np.quantile(corpus.published, 0.8))
+    for split in tuned:
+        seen = [split.corpus.links, *(right[:, None] for right in split.relevant)]
+        assert all((corpus.published[rows_] <= final.cut).all() for rows_ in seen)
+
+
+@pytest.mark.parametrize(
+    "ends", [(0.0, 0.5), (0.5, 0.5), (0.6, 0.5), (0.5, 1.1), (np.nan, 0.5), (0.5, np.nan)]
+)
+def test_a_fold_that_is_none(ends: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="fold"):
+        fold(newsroom(2), *ends)
 
 
 # Guards

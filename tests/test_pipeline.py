@@ -437,6 +437,8 @@ class TestEvaluate:
         report = json.loads(json.dumps(judged.report()))
         assert report["systems"]["tfidf"]["ndcg"] == judged.summary().systems["tfidf"]["ndcg"]
         assert set(report["slices"]) == {"provider", "topic", "age", "links"}
+        assert set(report["reliability"]) == {"scored", "shown"}
+        assert report["reliability"]["shown"]["pairs"] == 5 * report["queries"]
         lines = json.loads(json.dumps(list(judged.per_query())))
         assert len(lines) == report["queries"]
         assert sum(len(line["relevant"]) for line in lines) == report["relevant"]

@@ -1,16 +1,18 @@
 """How good a ranking is, measured against editors' links, with intervals.
 
-A protocol (``cold``, ``warm``) hides links and asks for them; metrics judge
-lists, query by query; baselines are what a ranking must beat; a report sets
-systems side by side, whole and in slices.  What would make a number
+A protocol (``cold``, ``warm``) hides links and asks for them, a ``fold`` does so
+before the newest are seen; metrics judge lists, query by query; baselines
+are what a ranking must beat; a report sets systems side by side, whole and in
+slices; reliability compares scores with what editors did.  What would make a number
 worthless, a hidden link that can be seen or a list that names a story twice,
 raises ``UnsoundEvaluation``.
 """
 
 from recommender.evaluation.baselines import BASELINES, EXTRAS, Baseline, baseline
 from recommender.evaluation.metrics import METRICS, Scores, interval
-from recommender.evaluation.protocols import Split, cold, warm
-from recommender.evaluation.report import compare, per_query
+from recommender.evaluation.protocols import Split, cold, fold, warm
+from recommender.evaluation.reliability import Bin, Reliability, reliability
+from recommender.evaluation.report import compare, lead, per_query
 from recommender.evaluation.slices import slices
 
 __all__ = [
@@ -18,13 +20,18 @@ __all__ = [
     "EXTRAS",
     "METRICS",
     "Baseline",
+    "Bin",
+    "Reliability",
     "Scores",
     "Split",
     "baseline",
     "cold",
     "compare",
+    "fold",
     "interval",
+    "lead",
     "per_query",
+    "reliability",
     "slices",
     "warm",
 ]

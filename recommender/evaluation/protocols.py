@@ -3,7 +3,7 @@
 Cold asks for the list of a story on the day it comes out: links of stories
 published after a cut are hidden, the stories themselves stay.  Warm asks for
 a story of the archive whose links nobody has drawn: its own are hidden, those
-around it stay.
+around it stay.  A fold is cold at an earlier time: what to tune on.
 """
 
 from __future__ import annotations
@@ -115,6 +115,28 @@ def cold(corpus: Corpus, cut: float | None = None) -> Split:
     split = Split(*_hide(corpus, late, cut), protocol="cold")
     split.check()
     return split
+
+
+def fold(corpus: Corpus, start: float, end: float) -> Split:
+    """Ask, cold, for stories between two points in time, as if no later story had links: what to tune on.
+
+    ``start`` and ``end`` are shares of the linked stories by time: 0.5 and
+    0.65 hide the links of the newer half and ask for the oldest 15 % of it.
+    No link of a story after ``end`` is learned from or asked for, so a fold
+    that ends at 1 − ``HELD_BACK`` leaves what ``cold`` asks unseen.  The
+    stories themselves stay candidates.  Raises ``UsageError`` unless
+    0 < start < end ≤ 1, ``NothingToLearn`` where no linked story is between.
+    """
+    if not 0 < start < end <= 1:
+        raise UsageError(f"fold {start}–{end}: expected two shares, more than 0 and at most 1, in order")
+    linked = np.unique(corpus.links)
+    times = corpus.published[linked]
+    times = times[~np.isnan(times)]
+    if len(times) == 0:
+        raise NothingToLearn("no dated story has curated links: there is nothing to evaluate against")
+    first, last = np.quantile(times, [start, end])
+    later = (corpus.published > last)[corpus.links].any(axis=1)
+    return cold(replace(corpus, links=corpus.links[~later]), float(first))
 
 
 def warm(corpus: Corpus, share: float = SHARE, seed: int = 0) -> Split:

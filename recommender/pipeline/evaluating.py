@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,11 +15,22 @@ from recommender.articles import iso
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local
 from recommender.errors import NothingToLearn, UsageError
-from recommender.evaluation import BASELINES, Split, baseline, cold, compare, per_query, slices, warm
+from recommender.evaluation import (
+    BASELINES,
+    Reliability,
+    Split,
+    baseline,
+    cold,
+    compare,
+    per_query,
+    reliability,
+    slices,
+    warm,
+)
 from recommender.index import Index, prepare
-from recommender.pipeline.learning import learn
+from recommender.pipeline.learning import learn, unread
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.ranking import rank
+from recommender.pipeline.ranking import Ranked, linked, rank
 from recommender.ranker import Ranker
 
 SYSTEMS = (default.NAME, *BASELINES)
@@ -52,11 +63,12 @@ class Judgement:
     """What was asked and what every system answered, to be looked at from all sides.
 
     ``ranked`` holds lists (q, k) of rows by system, ours first, −1 where one
-    has ended.
+    has ended; ``scored`` is every candidate of ours with its score.
     """
 
     split: Split
     ranked: Mapping[str, NDArray[np.int64]]
+    scored: Ranked
     k: int
     learned: bool
 
@@ -76,11 +88,29 @@ class Judgement:
         )
 
     def report(self) -> dict[str, Any]:
-        """Everything as JSON has it: the summary, and ``slices``."""
+        """Everything as JSON has it: the summary, ``slices`` and ``reliability``."""
         summary = self.summary()
         return asdict(summary) | {
             "cut": iso(summary.cut),
             "slices": slices(self.ranked, self.split, self.k),
+            "reliability": {name: asdict(each) for name, each in self.reliability().items()},
+        }
+
+    def reliability(self) -> dict[str, Reliability]:
+        """Tell whether our scores are chances: of all pairs ``scored``, and of the first k, the ``shown``.
+
+        The second is the harder question: what is shown was chosen for its
+        scores, and the best of many are the ones most likely to be too high.
+        """
+        pairs, stories = self.scored.pairs, len(self.split.corpus)
+        asked = np.repeat(self.split.queries, [len(right) for right in self.split.relevant])
+        right = linked(pairs, np.column_stack((asked, np.concatenate(self.split.relevant))), stories)
+        first = self.split.queries[:, None] * stories + self.ranked[OURS]
+        shown = np.isin(pairs.story * stories + pairs.candidate, first[self.ranked[OURS] >= 0])
+        scores = self.scored.scores
+        return {
+            "scored": reliability(pairs.story, scores, right),
+            "shown": reliability(pairs.story[shown], scores[shown], right[shown]),
         }
 
     def per_query(self) -> Iterator[dict[str, Any]]:
@@ -128,7 +158,7 @@ def judge(
             baseline(name)
     split = _split(corpus, protocol, cut, seed)
     _, index = prepare(split.corpus, engine=engine)
-    return _judged(index, split, k, chosen, engine, progress)
+    return ask(index, split, k, chosen, engine, progress)
 
 
 def _split(corpus: Corpus, protocol: str, cut: datetime | None, seed: int | None) -> Split:
@@ -147,36 +177,51 @@ def measure(
     index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
 ) -> Evaluation:
     """Measure with an index of the same stories, made already."""
-    return _judged(index, split, k, systems, engine, progress).summary()
+    return ask(index, split, k, systems, engine, progress).summary()
 
 
-def _judged(
-    index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
+def ask(
+    index: Index,
+    split: Split,
+    k: int = 10,
+    systems: Iterable[str] = (),
+    engine: Engine = local,
+    progress: Progress = silent,
+    left_out: Collection[str] = (),
 ) -> Judgement:
-    index, ranker, learned = ready(index, split, engine, progress)
-    ours = rank(index, ranker, split.queries, engine, progress, "ranking queries").best(split.queries, k)
-    ranked = {OURS: ours}
+    """Ask what a split hides, with an index of the same stories, made already.
+
+    ``left_out`` are groups of features (``features.GROUPS``) that our ranking
+    does without: an ablation.  Raises as ``judge``, and ``UsageError`` for a
+    group there is not.
+    """
+    index, ranker, learned = ready(index, split, engine, progress, left_out)
+    found = rank(index, ranker, split.queries, engine, progress, "ranking queries")
+    ranked = {OURS: found.best(split.queries, k)}
     for name in progress(list(systems), len(list(systems)), "baselines"):
         if name == default.NAME:
             fair = default.ranker(without=split.corpus.urls)
-            found = rank(index, fair, split.queries, engine, silent, name)
-            ranked[name] = found.best(split.queries, k)
+            best = rank(index, fair, split.queries, engine, silent, name).best(split.queries, k)
+            ranked[name] = best
         else:
             ranked[name] = baseline(name)(split.corpus, split.queries, k)
-    return Judgement(split, ranked, k, learned)
+    return Judgement(split, ranked, found, k, learned)
 
 
-def ready(index: Index, split: Split, engine: Engine, progress: Progress) -> tuple[Index, Ranker, bool]:
+def ready(
+    index: Index, split: Split, engine: Engine, progress: Progress, left_out: Collection[str] = ()
+) -> tuple[Index, Ranker, bool]:
     """Give the index and the ranker to judge a split with, and whether links taught the ranker anything.
 
     The only place where an evaluation gets them: both know of links what
-    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories.
-    Raises ``UnsoundEvaluation`` if the split leaks.
+    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories;
+    the ranker reads no feature of the groups ``left_out``.  Raises
+    ``UnsoundEvaluation`` if the split leaks.
     """
     split.check()
     links = split.corpus.links
-    fair = default.ranker(without=split.corpus.urls)
+    fair = unread(default.ranker(without=split.corpus.urls), left_out)
     try:
-        return index.knowing(links), learn(index, links, fair, engine, progress), True
+        return index.knowing(links), learn(index, links, fair, engine, progress, left_out), True
     except NothingToLearn:
         return index.knowing(links), fair, False

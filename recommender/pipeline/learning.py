@@ -8,14 +8,15 @@ links around a story are worth, and to do without.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.engine import Engine
-from recommender.errors import NothingToLearn
-from recommender.features import FEATURES, NAMES
+from recommender.errors import NothingToLearn, UsageError
+from recommender.features import FEATURES, GROUPS, NAMES
 from recommender.graph import LinkGraph
 from recommender.index import Index
 from recommender.pipeline.progress import Progress
@@ -35,12 +36,18 @@ _LINK_COLUMNS = slice(NAMES.index("linked near"), NAMES.index("link path") + 1)
 
 
 def learn(
-    index: Index, links: NDArray[np.int64], default: Ranker, engine: Engine, progress: Progress
+    index: Index,
+    links: NDArray[np.int64],
+    default: Ranker,
+    engine: Engine,
+    progress: Progress,
+    left_out: Collection[str] = (),
 ) -> Ranker:
     """Fit a ranker on links (m, 2); ``index`` need not know them.
 
     What it learns is added to what ``default`` says, the less the more links
-    there are.  Raises ``NothingToLearn`` where they are too few.
+    there are.  Its trees do without features of the groups ``left_out``.
+    Raises ``NothingToLearn`` where the links are too few.
     """
     known = len(np.unique(np.sort(links, axis=1), axis=0))
     if known < FEW_LINKS:
@@ -65,6 +72,9 @@ def learn(
     last[:, _LINK_COLUMNS] = young[late[new]]
     chosen = on_the_day[pairs.story[new]]
     matrix[new[chosen], _LINK_COLUMNS] = young[chosen]
+    # What is the same for all pairs is never split on.
+    matrix[:, _columns(left_out)] = 0
+    last[:, _columns(left_out)] = 0
     weights = default.weights / (1 + known / EVEN_LINKS)
     directions = [feature.direction for feature in FEATURES]
     before = labels & (period[pairs.candidate] < PERIODS - 1)
@@ -72,6 +82,21 @@ def learn(
     sure = rehearsal.calibrated(last, labels[late])
     final = Ranker.fit(matrix, pairs.story, labels, directions, weights)
     return replace(final, slope=sure.slope, offset=sure.offset)
+
+
+def unread(ranker: Ranker, groups: Collection[str]) -> Ranker:
+    """Take features of some groups (``features.GROUPS``) out of a ranker's weighted sum.
+
+    Raises ``UsageError`` for a group there is not.
+    """
+    return replace(ranker, weights=np.where(_columns(groups), 0.0, ranker.weights))
+
+
+def _columns(groups: Collection[str]) -> NDArray[np.bool_]:
+    """Mark the features of some groups, (features,)."""
+    if unknown := set(groups) - set(GROUPS):
+        raise UsageError(f"no features of {', '.join(sorted(unknown))}; there are: {', '.join(GROUPS)}")
+    return np.array([feature.group in groups for feature in FEATURES])
 
 
 def _periods(published: NDArray[np.float64], stories: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,58 @@
+"""Stories that look unlinked: what the served lists are sure of and no editor linked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from recommender.corpus import OWN, Neighbour, in_order
+from recommender.store import Store
+
+SURE = 0.5
+"""A trained score is the chance that an editor would link the two: from here on, likelier than not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A story, by the store's id, how many ``links`` it has, and the ``sure`` ones it has not, best first."""
+
+    story: int
+    links: int
+    sure: tuple[Neighbour, ...]
+
+
+def unlinked(store: Store, least: float = SURE, limit: int | None = None) -> list[Unlinked]:
+    """Find stories whose lists hold what is scored ``least`` or more and linked by nobody, the surest first.
+
+    Two stories are told of once, at the one that is the surer of the other.
+    Copies are left out: those of the story itself, and those of what is
+    linked already.  Stories are ``limit`` at most.  Before the first
+    recompute there are none.
+    """
+    links: dict[int, int] = {}
+    found: dict[tuple[int, int], tuple[int, Neighbour]] = {}
+    with store.exported() as (urls, lists):
+        for story, packed in lists:
+            if story not in urls:
+                continue
+            listed = in_order(packed, "mixed")
+            links[story] = sum(one.curated > 0 for one in listed)
+            told = {one.group for one in listed if one.curated} - {0} | {OWN}
+            for one in listed:
+                if one.curated or one.score < least or one.group in told or one.article not in urls:
+                    continue
+                couple = min(story, one.article), max(story, one.article)
+                if couple not in found or found[couple][1].score < one.score:
+                    found[couple] = story, one
+    grouped: defaultdict[int, list[Neighbour]] = defaultdict(list)
+    for story, one in found.values():
+        grouped[story].append(one)
+    stories = [
+        Unlinked(story, links[story], tuple(sorted(sure, key=_order))) for story, sure in grouped.items()
+    ]
+    stories.sort(key=lambda one: (-one.sure[0].score, one.story))
+    return stories[:limit]
+
+
+def _order(one: Neighbour) -> tuple[float, int]:
+    return -one.score, one.article
