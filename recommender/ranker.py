@@ -90,17 +90,22 @@ class Ranker:
         nodes, roots = _boost(matrix[keep], story[keep], linked[keep], directions, seed)
         return cls(weights, nodes, roots)
 
-    def calibrated(self, matrix: NDArray[np.float32], linked: NDArray[np.bool_]) -> Self:
+    def calibrated(self, matrix: NDArray[np.float32], linked: NDArray[np.bool_], by: int) -> Self:
         """Learn how sure a score is from pairs (p, features) that the trees have not seen.
 
-        Platt's sigmoid; where all or none are linked there is nothing to learn
-        and it stays as it is.
+        Platt's sigmoid, moved by the column ``by``, which is to be the same for
+        all pairs of a story: so their order stays as it is.  Where all or none
+        are linked there is nothing to learn.
         """
         if linked.all() or not linked.any():
             return self
-        platt = LogisticRegression(C=1e6).fit(self.raw(matrix)[:, None], linked)
+        told = np.column_stack([self.raw(matrix), np.nan_to_num(matrix[:, by])])
+        platt = LogisticRegression(C=1e6).fit(told, linked)
         # A slope below 0 would turn the order round; it cannot come of a ranker that learned anything.
-        return replace(self, slope=max(float(platt.coef_[0, 0]), 1e-6), offset=float(platt.intercept_[0]))
+        slope = max(float(platt.coef_[0, 0]), 1e-6)
+        weights = self.weights.copy()
+        weights[by] += platt.coef_[0, 1] / slope
+        return replace(self, weights=weights, slope=slope, offset=float(platt.intercept_[0]))
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score pairs (p, features) → (p,), the chance that an editor would link them."""

@@ -210,7 +210,7 @@ def test_scores_are_chances() -> None:
     linked = random.random(len(story)) < chance
     taught, rehearsed, asked = story < 240, (story >= 240) & (story < 300), story >= 300
     fitted = Ranker.fit(matrix[taught], story[taught], linked[taught], [1, 0, 0], np.array([0.0, 2.0, 0.0]))
-    ranker = fitted.calibrated(matrix[rehearsed], linked[rehearsed])
+    ranker = fitted.calibrated(matrix[rehearsed], linked[rehearsed], by=2)
     said, was = ranker.score(matrix[asked]), linked[asked]
     assert said.mean() == pytest.approx(was.mean(), abs=0.02)
     assert (said > 0).all()
@@ -231,21 +231,28 @@ def test_scores_keep_the_order_of_the_trees(ranker: Ranker) -> None:
 
 
 def test_calibration_changes_how_sure_and_not_the_order(ranker: Ranker) -> None:
-    matrix, _, linked = made_up(seed=7)
-    sure = ranker.calibrated(matrix, linked)
+    matrix, story, linked = made_up(seed=7)
+    # A column that is the same for all pairs of a story, and tells how many of them are linked.
+    matrix[:, 3] = (story % 2).astype(np.float32)
+    linked &= (story % 2 == 1) | (matrix[:, 1] > 0.9)
+    sure = ranker.calibrated(matrix, linked, by=3)
     assert (sure.slope, sure.offset) != (ranker.slope, ranker.offset)
-    np.testing.assert_array_equal(sure.raw(matrix), ranker.raw(matrix))
-    assert (np.diff(sure.score(matrix)[np.argsort(ranker.raw(matrix))]) >= 0).all()
-    assert abs(sure.score(matrix).mean() - linked.mean()) < 0.01
+    for one in np.unique(story):
+        rows = story == one
+        assert (np.diff(sure.score(matrix[rows])[np.argsort(ranker.raw(matrix[rows]))]) >= 0).all()
+    for half in (0, 1):
+        rows = story % 2 == half
+        assert abs(sure.score(matrix[rows]).mean() - linked[rows].mean()) < 0.01
+    np.testing.assert_array_equal(np.delete(sure.weights, 3), np.delete(ranker.weights, 3))
     # Of nothing linked, or nothing else, there is nothing to learn.
     for part in (linked, ~linked):
-        assert ranker.calibrated(matrix[part], linked[part]) is ranker
-    assert ranker.calibrated(matrix[:0], linked[:0]) is ranker
+        assert ranker.calibrated(matrix[part], linked[part], by=3) is ranker
+    assert ranker.calibrated(matrix[:0], linked[:0], by=3) is ranker
 
 
 def test_calibration_does_not_turn_the_order_round(ranker: Ranker) -> None:
     matrix, _, linked = made_up(seed=8)
-    wrong = ranker.calibrated(matrix, ~linked)
+    wrong = ranker.calibrated(matrix, ~linked, by=3)
     wrong.check()
     assert wrong.slope > 0
 
@@ -494,7 +501,7 @@ def test_parts_are_what_walking_down_finds_and_add_up_to_the_log_odds(
 
 def test_parts_of_a_real_ranker_add_up_to_its_log_odds(room: Learned) -> None:
     groups = np.array([GROUPS.index(feature.group) for feature in FEATURES])
-    ranker = room.ranker.calibrated(room.matrix, room.linked)
+    ranker = room.ranker.calibrated(room.matrix, room.linked, NAMES.index("linked near"))
     parts = ranker.parts(room.matrix, groups)
     assert parts.shape == (len(room.matrix), len(GROUPS) + 1)
     assert parts.sum(axis=1) == pytest.approx(ranker.slope * ranker.raw(room.matrix) + ranker.offset)

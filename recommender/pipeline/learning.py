@@ -68,8 +68,8 @@ def learn(
         graph = LinkGraph.of(index.lists[0], links[(period[links] < now).all(axis=1)])
         for column, values in enumerate(graph.columns(pairs.story[new[rows]], pairs.candidate[new[rows]])):
             young[rows, column] = values
-    last = matrix[late]
-    last[:, _LINK_COLUMNS] = young[late[new]]
+    last = np.concatenate([matrix[late], matrix[late]])
+    last[late.sum() :, _LINK_COLUMNS] = young[late[new]]
     chosen = on_the_day[pairs.story[new]]
     matrix[new[chosen], _LINK_COLUMNS] = young[chosen]
     # What is the same for all pairs is never split on.
@@ -79,8 +79,9 @@ def learn(
     directions = [feature.direction for feature in FEATURES]
     before = labels & (period[pairs.candidate] < PERIODS - 1)
     rehearsal = Ranker.fit(matrix[~late], pairs.story[~late], before[~late], directions, weights)
-    sure = rehearsal.calibrated(last, labels[late])
-    final = Ranker.fit(matrix, pairs.story, labels, directions, weights)
+    # Of the same stories in the archive and on the day: a score is worth more where more is known around.
+    sure = rehearsal.calibrated(last, np.tile(labels[late], 2), NAMES.index("linked near"))
+    final = Ranker.fit(matrix, pairs.story, labels, directions, sure.weights)
     return replace(final, slope=sure.slope, offset=sure.offset)
 
 
