@@ -31,11 +31,11 @@ OPTIONAL = {"minilm": "sentence_transformers"}
 
 
 def compare(folder: Path, protocol: str, systems: Sequence[str]) -> dict[str, Any]:
-    """Import a newsroom's stories and measure: what `recommender evaluate --json` writes, without slices."""
+    """Import a newsroom's stories and measure: what `recommender evaluate --json` writes, but for the parts."""
     with tempfile.TemporaryDirectory() as place, Store.open(f"sqlite:///{place}/stories.sqlite") as store:
         import_paths(store, [folder])
         report = judge(store.corpus(), systems=systems, engine=processes, protocol=protocol).report()
-    return {name: value for name, value in report.items() if name != "slices"}
+    return {name: value for name, value in report.items() if name not in ("slices", "reliability")}
 
 
 def main() -> None:
