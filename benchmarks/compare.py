@@ -31,7 +31,7 @@ OPTIONAL = {"minilm": "sentence_transformers"}
 
 
 def compare(folder: Path, protocol: str, systems: Sequence[str]) -> dict[str, Any]:
-    """Import a newsroom's stories and measure: what `recommender evaluate --json` writes, but for the parts."""
+    """Import a newsroom's stories and measure: `recommender evaluate --json`, but for the parts."""
     with tempfile.TemporaryDirectory() as place, Store.open(f"sqlite:///{place}/stories.sqlite") as store:
         import_paths(store, [folder])
         report = judge(store.corpus(), systems=systems, engine=processes, protocol=protocol).report()
