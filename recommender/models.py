@@ -154,7 +154,8 @@ def load(root: Path, name: str) -> Model:
         known = bool(generators) and all(g.view in VIEWS for g in generators)
         if manifest["features"] != list(NAMES) or not known:
             raise ModelIncompatible(
-                f"{folder}: made for other features than this program's; train again with `recommender train`"
+                f"{folder}: made for other features than this program's; train again with `recommender "
+                "train`, or let the default ranker rank: `recommender models activate default`"
             )
         arrays = {file: _array(folder / file, manifest["files"][file]) for file in _FILES}
         text, parameters = manifest["text"], manifest["ranker"]
@@ -212,6 +213,14 @@ def activate(root: Path, name: str) -> None:
     except OSError as error:
         pointer.unlink(missing_ok=True)
         raise ModelError(f"{root / 'active'}: cannot be written: {error.strerror}") from error
+
+
+def deactivate(root: Path) -> None:
+    """Point at no model, so that the default ranker ranks."""
+    try:
+        (root / "active").unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"{root / 'active'}: cannot be removed: {error.strerror}") from error
 
 
 def _folder(root: Path, name: str) -> Path:

@@ -255,8 +255,24 @@ def test_without_a_model_it_is_said_what_ranks(tmp_path: Path) -> None:
     assert "model default" in result.stdout
     assert "ranked by the default ranker" in " ".join((result.stdout + result.stderr).split())
     trained = run_in(tmp_path, "train", "--engine", "local")
-    assert trained.returncode != 0
-    assert trained.stderr.startswith("nothing-to-learn: 0 curated links; 100 are needed")
+    # No failure: what comes after it in a script ranks with the default ranker.
+    assert trained.returncode == 0
+    assert trained.stderr.startswith("Not trained: 0 curated links; 100 are needed")
+    told = json.loads(run_in(tmp_path, "train", "--engine", "local", "--json").stdout)
+    assert told["model"] is None
+    assert told["active"] == "default"
+
+
+def test_a_model_that_cannot_be_used_is_left_for_the_default_ranker(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"title": "A story", "webUrl": "https://news.example/a"}))
+    run_in(tmp_path, "import", "a.json")
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / "active").write_text("20260101-000000-000000\n")
+    assert run_in(tmp_path, "recompute", "--engine", "local").returncode == 1
+    trained = run_in(tmp_path, "train", "--engine", "local")
+    assert "models activate default" in " ".join(trained.stderr.split())
+    assert run_in(tmp_path, "models", "activate", "default").returncode == 0
+    assert "model default" in run_in(tmp_path, "recompute", "--engine", "local").stdout
 
 
 def test_a_headline_drives_no_terminal(tmp_path: Path) -> None:

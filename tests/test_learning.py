@@ -97,7 +97,7 @@ def test_few_links_teach_nothing_and_it_says_what_ranks_instead(corpus: Corpus, 
     few = each[: FEW_LINKS - 1]
     message = (
         f"^{FEW_LINKS - 1} curated links; {FEW_LINKS} are needed to learn more than the default ranker "
-        r"knows. It ranks until then; import more stories with `related` links\.$"
+        r"knows. Import more stories with `related` links\.$"
     )
     # A link in both directions is one link.
     for links in (few, few[:, ::-1], np.concatenate([few, few[:, ::-1], few])):

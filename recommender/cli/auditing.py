@@ -19,6 +19,9 @@ from recommender.cli.context import current, plain
 from recommender.pipeline.doubts import Audit, Doubt, Reason, View
 from recommender.store import Named
 
+LONGEST = 200
+"""Characters shown of a headline."""
+
 LIMIT = 10
 """Links shown of each reason."""
 
@@ -140,7 +143,7 @@ def _target(done: Audit, doubt: Doubt) -> Text:
 
 
 def _title(story: Named, style: str) -> Text:
-    text = Text(plain(story.title), style)
+    text = Text(plain(story.title)[:LONGEST], style)
     day = "undated" if story.published_at is None else show.when(story.published_at)[:10]
     return text.append(f"  {day}", DIM)
 

@@ -16,8 +16,8 @@ import typer
 
 from recommender import engine
 from recommender.cli import show
-from recommender.cli.context import REJECTED, current
-from recommender.errors import UsageError
+from recommender.cli.context import REJECTED, Context, current
+from recommender.errors import NothingToLearn, UsageError
 
 Engine = Annotated[
     str | None, typer.Option("--engine", help="How blocks are run: " + " or ".join(engine.ENGINES) + ".")
@@ -85,6 +85,7 @@ def train(
 
     The table shows how the same settings do with the newest fifth of the linked stories held back;
     the model itself learns from all. What readers get does not change before the next recompute.
+    With too few links nothing is learned and no model is written: the default ranker needs none.
 
     Example:  recommender train && recommender recompute
     """
@@ -92,10 +93,14 @@ def train(
 
     here = current(context)
     run = engine.named(engine_name or here.settings.engine)
-    with here.open() as store:
-        trained = run_training(
-            store, here.settings.models, activate=activate, engine=run, progress=here.progress
-        )
+    try:
+        with here.open() as store:
+            trained = run_training(
+                store, here.settings.models, activate=activate, engine=run, progress=here.progress
+            )
+    except NothingToLearn as error:
+        _not_trained(here, str(error), json=json)
+        return
     if json:
         here.out.print_json(data={"model": trained.model.id, "report": trained.report})
         return
@@ -104,6 +109,22 @@ def train(
     else:
         here.say(f"Not evaluated: {trained.report['reason']}")
     here.out.print(f"model {trained.model.id}{' (active)' if activate else ''}", markup=False)
+
+
+def _not_trained(here: Context, reason: str, *, json: bool) -> None:
+    """Say why there is no new model, and what ranks: no failure, for the default ranker needs no links."""
+    from recommender import default, models
+
+    active = models.active(here.settings.models)
+    if json:
+        here.out.print_json(data={"model": None, "reason": reason, "active": active or default.NAME})
+        return
+    here.say(f"Not trained: {reason}")
+    if active is not None:
+        here.say(
+            f"Model {active} stays active; `recommender models activate {default.NAME}` leaves it for the "
+            "default ranker."
+        )
 
 
 def recompute(

@@ -113,7 +113,7 @@ def _look_at_model(here: Context, rows: list[tuple[str, str]], troubles: list[st
     try:
         active = models.active(here.settings.models)
         if active is None:
-            rows.append(("active model", "none: recomputes rank by similarity with time decay"))
+            rows.append(("active model", "none: recomputes use the default ranker"))
             return
         model = models.load(here.settings.models, active)
     except RecommenderError as error:

@@ -68,9 +68,12 @@ def verify(context: typer.Context, name: Annotated[str | None, typer.Argument(me
 
 @app.command()
 def activate(context: typer.Context, name: Name) -> None:
-    """Let the next recompute use this model."""
-    from recommender import models
+    """Let the next recompute use this model; `default` is the ranker that needs no links of your own."""
+    from recommender import default, models
 
     here = current(context)
-    models.activate(here.settings.models, name)
+    if name == default.NAME:
+        models.deactivate(here.settings.models)
+    else:
+        models.activate(here.settings.models, name)
     here.say(f"{name} is active; `recommender recompute` ranks with it")

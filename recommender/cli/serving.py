@@ -16,7 +16,7 @@ import typer
 from recommender import engine, settings
 from recommender.cli import show
 from recommender.cli.context import Context, current
-from recommender.errors import UsageError
+from recommender.errors import NothingToLearn, UsageError
 from recommender.settings import Settings
 
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
@@ -130,10 +130,14 @@ def _prepare(here: Context, folder: Path) -> None:
     with here.open(create=True) as store:
         imported = import_paths(store, [folder], here.progress)
         show.rejections(imported, here.err)
-        trained = train(store, here.settings.models, progress=here.progress)
+        try:
+            report = train(store, here.settings.models, progress=here.progress).report
+        except NothingToLearn as error:
+            report = {}
+            here.say(f"Not trained: {error}")
         done = recompute(store, here.settings.models, here.settings.neighbours, engine.local, here.progress)
-    if "systems" in trained.report:
-        here.out.print(show.evaluation(trained.report))
+    if "systems" in report:
+        here.out.print(show.evaluation(report))
     here.out.print(
         f"\n{done.stories} stories imported, ranked by model {done.model}, generation {done.generation}",
         markup=False,

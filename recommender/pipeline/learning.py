@@ -53,7 +53,7 @@ def learn(
     if known < FEW_LINKS:
         raise NothingToLearn(
             f"{known} curated links; {FEW_LINKS} are needed to learn more than the default ranker knows. "
-            "It ranks until then; import more stories with `related` links."
+            "Import more stories with `related` links."
         )
     stories = np.unique(links)
     period = _periods(index.published, stories)
