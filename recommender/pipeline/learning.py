@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.candidates import Pairs
 from recommender.engine import Engine
 from recommender.errors import NothingToLearn, UsageError
 from recommender.features import FEATURES, GROUPS, NAMES
@@ -60,29 +61,43 @@ def learn(
     pairs, matrix = describe(index.knowing(links), stories, engine, progress)
     labels = linked(pairs, links, len(index.published))
     late = period[pairs.story] == PERIODS - 1
-    on_the_day = np.random.default_rng(0).random(len(period)) < 0.5
-    new = np.flatnonzero(on_the_day[pairs.story] | late)
-    young = matrix[new, _LINK_COLUMNS].copy()
+    young = np.random.default_rng(0).random(len(period))[pairs.story, None] < 0.5
+    archive = matrix[:, _LINK_COLUMNS].copy()
+    before = _links_around(index, pairs, links[(period[links] < PERIODS - 1).all(axis=1)])
+    day = np.empty_like(archive)
     for now in range(PERIODS):
-        rows = np.flatnonzero(period[pairs.story[new]] == now)
-        graph = LinkGraph.of(index.lists[0], links[(period[links] < now).all(axis=1)])
-        for column, values in enumerate(graph.columns(pairs.story[new[rows]], pairs.candidate[new[rows]])):
-            young[rows, column] = values
-    last = np.concatenate([matrix[late], matrix[late]])
-    last[late.sum() :, _LINK_COLUMNS] = young[late[new]]
-    chosen = on_the_day[pairs.story[new]]
-    matrix[new[chosen], _LINK_COLUMNS] = young[chosen]
-    # What is the same for all pairs is never split on.
-    matrix[:, _columns(left_out)] = 0
-    last[:, _columns(left_out)] = 0
+        rows = period[pairs.story] == now
+        of_it = Pairs(pairs.story[rows], pairs.candidate[rows])
+        day[rows] = _links_around(index, of_it, links[(period[links] < now).all(axis=1)])
+
+    def seen(rows: NDArray[np.bool_], around: NDArray[np.float32]) -> NDArray[np.float32]:
+        some = matrix[rows]
+        some[:, _LINK_COLUMNS] = around[rows]
+        # What is the same for all pairs is never split on.
+        some[:, _columns(left_out)] = 0
+        return some
+
     weights = default.weights / (1 + known / EVEN_LINKS)
     directions = [feature.direction for feature in FEATURES]
-    before = labels & (period[pairs.candidate] < PERIODS - 1)
-    rehearsal = Ranker.fit(matrix[~late], pairs.story[~late], before[~late], directions, weights)
+    # A rehearsal of the last period: nothing of it is known to what is then asked for it.
+    told = (labels & (period[pairs.candidate] < PERIODS - 1))[~late]
+    rehearsal = Ranker.fit(
+        seen(~late, np.where(young, day, before)), pairs.story[~late], told, directions, weights
+    )
     # Of the same stories in the archive and on the day: a score is worth more where more is known around.
-    sure = rehearsal.calibrated(last, np.tile(labels[late], 2), NAMES.index("linked near"))
-    final = Ranker.fit(matrix, pairs.story, labels, directions, sure.weights)
+    asked = np.concatenate([seen(late, archive), seen(late, day)])
+    sure = rehearsal.calibrated(asked, np.tile(labels[late], 2), NAMES.index("linked near"))
+    everything = np.ones(len(pairs), bool)
+    final = Ranker.fit(
+        seen(everything, np.where(young, day, archive)), pairs.story, labels, directions, sure.weights
+    )
     return replace(final, slope=sure.slope, offset=sure.offset)
+
+
+def _links_around(index: Index, pairs: Pairs, links: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe pairs (p,) by links (m, 2) alone: the link columns, (p, 4)."""
+    graph = LinkGraph.of(index.lists[0], links)
+    return np.column_stack(list(graph.columns(pairs.story, pairs.candidate))).astype(np.float32)
 
 
 def unread(ranker: Ranker, groups: Collection[str]) -> Ranker:
