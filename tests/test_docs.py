@@ -12,7 +12,7 @@ import pytest
 
 import recommender
 from recommender.engine import processes
-from recommender.pipeline.evaluating import evaluate
+from recommender.pipeline.evaluating import judge
 from recommender.pipeline.importing import import_paths
 from recommender.service import Options
 from recommender.settings import Settings
@@ -50,7 +50,7 @@ def test_what_was_measured_is_what_the_program_does(tmp_path: Path, corpora: Pat
     systems = [name for name in measured["systems"] if name not in ("recommender", "minilm")]
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
         import_paths(store, [corpora / "diablo4"])
-        result = evaluate(store.corpus(), systems=systems, engine=processes)
+        result = judge(store.corpus(), systems=systems, engine=processes).summary()
     assert (result.queries, result.stories) == (measured["queries"], measured["stories"])
     for name, system in result.systems.items():
         assert system["ndcg"] == pytest.approx(measured["systems"][name]["ndcg"], abs=0.0005), name

@@ -20,10 +20,9 @@ from recommender.evaluation import BASELINES, cold
 from recommender.features import features
 from recommender.index import prepare
 from recommender.pipeline import importing, training
-from recommender.pipeline.evaluating import evaluate, judge, measure
+from recommender.pipeline.evaluating import ask, judge
 from recommender.pipeline.exporting import export
 from recommender.pipeline.importing import import_paths
-from recommender.pipeline.progress import silent
 from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.training import train
 from recommender.store import Store
@@ -337,7 +336,7 @@ class TestTrainAndRecompute:
 
 class TestEvaluate:
     def test_is_ahead_of_the_baselines_on_the_sample(self, newsroom: tuple[Store, Path]) -> None:
-        result = evaluate(newsroom[0].corpus())
+        result = judge(newsroom[0].corpus()).summary()
         assert result.learned
         for name, system in result.systems.items():
             assert 0 <= system["ndcg"] <= 1
@@ -346,7 +345,7 @@ class TestEvaluate:
 
     def test_a_system_there_is_not(self, newsroom: tuple[Store, Path]) -> None:
         with pytest.raises(UsageError, match="word2vec"):
-            evaluate(newsroom[0].corpus(), systems=["word2vec"])
+            judge(newsroom[0].corpus(), systems=["word2vec"])
 
     def test_too_few_links_before_the_cut_is_told(self, newsroom: tuple[Store, Path]) -> None:
         corpus = newsroom[0].corpus()
@@ -354,7 +353,7 @@ class TestEvaluate:
         from datetime import UTC, datetime, timedelta
 
         cut = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(first) + 1)
-        assert not evaluate(corpus, cut, systems=[]).learned
+        assert not judge(corpus, cut, systems=[]).learned
 
     def test_with_too_few_links_the_default_ranker_is_judged(self, newsroom: tuple[Store, Path]) -> None:
         corpus = newsroom[0].corpus()
@@ -381,7 +380,7 @@ class TestEvaluate:
         assert all(urls == list(corpus.urls) for urls in asked)
 
     def test_is_ahead_of_the_baselines_in_the_archive_too(self, newsroom: tuple[Store, Path]) -> None:
-        result = evaluate(newsroom[0].corpus(), protocol="warm", seed=1)
+        result = judge(newsroom[0].corpus(), protocol="warm", seed=1).summary()
         assert (result.protocol, result.cut, result.seed) == ("warm", None, 1)
         assert result.learned
         assert all(result.systems["recommender"]["ndcg"] > result.systems[name]["ndcg"] for name in BASELINES)
@@ -398,7 +397,7 @@ class TestEvaluate:
         self, newsroom: tuple[Store, Path], options: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(UsageError, match=message):
-            evaluate(newsroom[0].corpus(), **options)
+            judge(newsroom[0].corpus(), **options)
 
     @pytest.mark.parametrize("protocol", ["cold", "warm"])
     def test_what_is_hidden_changes_no_list(self, newsroom: tuple[Store, Path], protocol: str) -> None:
@@ -426,7 +425,7 @@ class TestEvaluate:
         _, index = prepare(corpus)
         leaking = replace(cold(corpus), corpus=corpus)
         with pytest.raises(UnsoundEvaluation, match="visible to the ranker"):
-            measure(index, leaking, 10, [], local, silent)
+            ask(index, leaking)
 
     def test_a_system_named_twice_is_asked_once(self, newsroom: tuple[Store, Path]) -> None:
         judged = judge(newsroom[0].corpus(), systems=["bm25", "tfidf", "bm25"])

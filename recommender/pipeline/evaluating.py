@@ -118,21 +118,6 @@ class Judgement:
         return per_query(self.ranked, self.split, self.k)
 
 
-def evaluate(
-    corpus: Corpus,
-    cut: datetime | None = None,
-    k: int = 10,
-    systems: Iterable[str] = SYSTEMS,
-    engine: Engine = local,
-    progress: Progress = silent,
-    *,
-    protocol: str = "cold",
-    seed: int | None = None,
-) -> Evaluation:
-    """Measure this project's ranking and the named baselines; see ``judge``."""
-    return judge(corpus, cut, k, systems, engine, progress, protocol=protocol, seed=seed).summary()
-
-
 def judge(
     corpus: Corpus,
     cut: datetime | None = None,
@@ -171,13 +156,6 @@ def _split(corpus: Corpus, protocol: str, cut: datetime | None, seed: int | None
             raise UsageError("--cut is of the cold protocol; the warm one hides links of any time")
         return warm(corpus, seed=0 if seed is None else seed)
     raise UsageError(f"no protocol {protocol!r}; there are: cold, warm")
-
-
-def measure(
-    index: Index, split: Split, k: int, systems: Iterable[str], engine: Engine, progress: Progress
-) -> Evaluation:
-    """Measure with an index of the same stories, made already."""
-    return ask(index, split, k, systems, engine, progress).summary()
 
 
 def ask(

@@ -16,7 +16,7 @@ from recommender.errors import NothingToLearn
 from recommender.evaluation import cold
 from recommender.index import prepare
 from recommender.models import Model
-from recommender.pipeline.evaluating import SYSTEMS, measure
+from recommender.pipeline.evaluating import SYSTEMS, ask
 from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Store
@@ -52,7 +52,7 @@ def train(
     space, index = prepare(corpus, GENERATORS, engine)
     ranker = learn(index, corpus.links, default.ranker(), engine, progress)
     try:
-        evaluation = measure(index, cold(corpus), 10, SYSTEMS, engine, progress)
+        evaluation = ask(index, cold(corpus), 10, SYSTEMS, engine, progress).summary()
         report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
     except NothingToLearn as error:
         report = {"protocol": "cold", "reason": str(error)}
