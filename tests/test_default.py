@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2s
 from importlib.resources import files
@@ -25,7 +25,6 @@ from recommender.index import Index, prepare
 from recommender.pipeline.progress import silent
 from recommender.pipeline.ranking import rank
 
-ROOT = Path(__file__).parents[1]
 NEWSROOMS = ("coronavirus", "diablo4", "azure")
 
 
@@ -161,14 +160,9 @@ class Room:
 
 
 @pytest.fixture(scope="module")
-def teacher() -> ModuleType:
+def teacher(benchmark: Callable[[str], ModuleType]) -> ModuleType:
     """The program that learns the default ranker."""
-    spec = importlib.util.spec_from_file_location("default_ranker", ROOT / "benchmarks" / "default_ranker.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("default_ranker")
 
 
 @pytest.fixture(scope="module")
