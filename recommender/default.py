@@ -47,7 +47,7 @@ def ranker(without: Sequence[str] = ()) -> Ranker:
 
 
 def hashes(urls: Iterable[str]) -> NDArray[np.uint64]:
-    """Hash URLs to 64 bits each, sorted: no two stories have one hash."""
+    """Hash URLs to 64 bits each, sorted: practically no two stories have one hash."""
     digests = b"".join(blake2s(url.encode(), digest_size=8).digest() for url in urls)
     return np.sort(np.frombuffer(digests, "<u8"))
 
