@@ -1,4 +1,4 @@
-"""Rewrite what the docs quote: help texts, the picture, and the README's table from docs/measured.json.
+"""Rewrite what the docs quote: help texts, the picture, and the tables from docs/measured.json.
 
     python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json   # measures again
     python benchmarks/write_docs.py
@@ -12,12 +12,15 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import typer
+
+Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""What was measured, by newsroom and protocol."""
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "docs" / "measured.json"
@@ -27,7 +30,8 @@ SHOWN = "https://www.lodestone-magazine.example/2024/what-is-a-walrus-doing-two-
 OURS = "recommender"
 TITLES = {OURS: "**this project**", "default": "its default ranker, never trained on that newsroom"}
 
-MARKS = "<!-- measured -->\n", "<!-- /measured -->"
+BINS = (0.2, 0.4, 0.6, 0.8)
+"""Scores whose reliability the docs quote: where a bin begins, its end is a tenth higher."""
 
 
 def help_texts() -> str:
@@ -57,35 +61,93 @@ def _help(command: list[str]) -> str:
     return re.sub(r"[ \t]+\n", "\n", printed.getvalue())
 
 
-def table(measured: dict[str, Any]) -> str:
-    """Lay out the README's table of nDCG@10, from what ``compare.py --json`` wrote."""
-    columns = {
-        (name, protocol): report for name, reports in measured.items() for protocol, report in reports.items()
+def by_protocol(measured: Measured) -> dict[str, Mapping[str, Any]]:
+    """Give what was measured by newsroom and protocol in one, as the tables name it."""
+    return {
+        f"{name}, {protocol}": report
+        for name, reports in measured.items()
+        for protocol, report in reports.items()
     }
-    first = next(iter(columns.values()))
-    lines = [
-        "| nDCG@10 | " + " | ".join(f"{name}, {protocol}" for name, protocol in columns) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for system in first["systems"]:
-        cells = [f"{report['systems'][system]['ndcg']:.3f}" for report in columns.values()]
+
+
+def table(head: str, columns: Iterable[str], lines: Mapping[str, Iterable[str]]) -> str:
+    """Lay out a table: its corner and the names of its columns, and lines by name."""
+    rows = [[head, *columns], *([name, *cells] for name, cells in lines.items())]
+    written = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([written[0], "|" + "---|" * len(rows[0]), *written[1:]]) + "\n"
+
+
+def systems(measured: Measured) -> str:
+    """Lay out nDCG@10 of every system."""
+    reports = by_protocol(measured)
+    lines = {}
+    for system in next(iter(reports.values()))["systems"]:
+        cells = [f"{report['systems'][system]['ndcg']:.3f}" for report in reports.values()]
         if system == OURS:
             cells = [f"**{cell}**" for cell in cells]
-        lines.append(f"| {TITLES.get(system, system)} | " + " | ".join(cells) + " |")
-    lines.append(
-        "| lead on the best baseline, 95 % paired | " + " | ".join(map(lead, columns.values())) + " |"
-    )
-    counts = [f"{report['queries']} / {report['stories']:,}" for report in columns.values()]
-    lines.append("| queries / stories | " + " | ".join(counts) + " |")
-    return "\n".join(lines) + "\n"
+        lines[TITLES.get(system, system)] = cells
+    lines["lead on the best baseline, 95 % paired"] = [lead(report) for report in reports.values()]
+    lines["queries / stories"] = [
+        f"{report['queries']} / {report['stories']:,}" for report in reports.values()
+    ]
+    return table("nDCG@10", reports, lines)
 
 
-def lead(report: dict[str, Any]) -> str:
+def reliability(measured: Measured) -> str:
+    """Lay out, for scores of ``BINS``, the share of pairs shown that are linked; and the errors."""
+    reports = by_protocol(measured)
+    found = [report["reliability"] for report in reports.values()]
+    lines = {}
+    for least in BINS:
+        bins = [[bin_ for bin_ in each["shown"]["bins"] if bin_["least"] == least] for each in found]
+        lines[f"{share(least, 1)}–{share(least + 0.1, 1)}"] = [
+            share(bin_[0]["linked"], 2) if bin_ else "–" for bin_ in bins
+        ]
+    for part in ("shown", "scored"):
+        lines[f"error of `{part}`"] = [share(each[part]["error"], 3) for each in found]
+    return table("scored", reports, lines)
+
+
+TABLES: dict[str, tuple[str, Callable[[Measured], str]]] = {
+    "systems": ("README.md", systems),
+    "reliability": ("docs/evaluation.md", reliability),
+}
+"""Tables by name: the page that quotes them, between ``marks``, and what lays them out."""
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Give what stands before and after a table in its page."""
+    return f"<!-- measured: {name} -->\n", f"<!-- /measured: {name} -->"
+
+
+def quoted(name: str) -> str:
+    """Read a table as its page has it.  Raises ``ValueError`` where the page has not both marks once."""
+    return _around(name)[1]
+
+
+def _around(name: str) -> tuple[str, str, str]:
+    """Cut a page in what is before a table, the table, and what is after."""
+    begin, end = marks(name)
+    before, rest = (ROOT / TABLES[name][0]).read_text(encoding="utf-8").split(begin)
+    inside, after = rest.split(end)
+    return before, inside, after
+
+
+def share(value: float, digits: int) -> str:
+    """Write a number between 0 and 1 without the 0: ``.31``."""
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+def lead(report: Mapping[str, Any]) -> str:
     """Say how far this project is ahead of the best that it is compared with."""
     others = [system for name, system in report["systems"].items() if name not in TITLES]
-    ahead = max(others, key=lambda system: system["ndcg"])["ahead"]
-    low, high = ahead["interval"]
-    return f"{ahead['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return ahead(max(others, key=lambda system: system["ndcg"])["ahead"])
+
+
+def ahead(gain: Mapping[str, Any]) -> str:
+    """Write a lead with its interval."""
+    low, high = gain["interval"]
+    return f"{gain['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def picture() -> str:
@@ -123,11 +185,12 @@ def main() -> None:
     (ROOT / "docs" / "images").mkdir(exist_ok=True)
     (ROOT / "docs" / "images" / "related.svg").write_text(picture(), encoding="utf-8")
     (ROOT / "docs" / "cli.md").write_text(help_texts(), encoding="utf-8")
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    new = table(json.loads(MEASURED.read_text(encoding="utf-8")))
-    readme.write_text(f"{before}{MARKS[0]}{new}{MARKS[1]}{after}", encoding="utf-8")
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    for name, (page, lay_out) in TABLES.items():
+        before, _, after = _around(name)
+        begin, end = marks(name)
+        new = f"{before}{begin}{lay_out(measured)}{end}{after}"
+        (ROOT / page).write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -33,22 +33,46 @@ def test_help_texts_are_quoted_as_they_are(writer: ModuleType) -> None:
     assert page == writer.help_texts(), "stale: make docs"
 
 
-def test_the_readmes_table_says_what_was_measured(writer: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("README.md", "systems"), ("docs/evaluation.md", "reliability")],
+)
+def test_tables_say_what_was_measured(writer: ModuleType, page: str, name: str) -> None:
     measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    quoted = readme.split(writer.MARKS[0])[1].split(writer.MARKS[1])[0]
-    assert quoted == writer.table(measured), "stale: make docs"
+    where, lay_out = writer.TABLES[name]
+    assert where == page
+    assert writer.quoted(name) == lay_out(measured), "stale: make docs"
 
 
-def test_what_was_measured_is_what_the_program_does(tmp_path: Path, corpora: Path) -> None:
-    measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))["diablo4"]["cold"]
+def test_what_is_measured_again_replaces_only_itself(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    note = benchmark("compare").note
+    file = tmp_path / "measured.json"
+    note(file, {"paper": {"cold": {"k": 10, "systems": {"bm25": 1}}, "warm": {"k": 10}}})
+    note(file, {"paper": {"cold": {"curve": [1, 2]}}, "radio": {"cold": {"k": 5}}})
+    note(file, {"paper": {"cold": {"k": 20, "systems": {"tfidf": 2}}}})
+    assert json.loads(file.read_text(encoding="utf-8")) == {
+        "paper": {"cold": {"k": 20, "systems": {"tfidf": 2}, "curve": [1, 2]}, "warm": {"k": 10}},
+        "radio": {"cold": {"k": 5}},
+    }
+
+
+@pytest.mark.parametrize("protocol", ["cold", "warm"])
+def test_what_was_measured_is_what_the_program_does(tmp_path: Path, corpora: Path, protocol: str) -> None:
+    file = ROOT / "docs" / "measured.json"
+    measured = json.loads(file.read_text(encoding="utf-8"))["diablo4"][protocol]
     systems = [name for name in measured["systems"] if name not in ("recommender", "minilm")]
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
         import_paths(store, [corpora / "diablo4"])
-        result = judge(store.corpus(), systems=systems, engine=processes).summary()
+        judged = judge(store.corpus(), systems=systems, engine=processes, protocol=protocol)
+    result = judged.summary()
     assert (result.queries, result.stories) == (measured["queries"], measured["stories"])
     for name, system in result.systems.items():
         assert system["ndcg"] == pytest.approx(measured["systems"][name]["ndcg"], abs=0.0005), name
+    for part, found in judged.reliability().items():
+        assert found.pairs == measured["reliability"][part]["pairs"], part
+        assert found.error == pytest.approx(measured["reliability"][part]["error"], abs=0.0005), part
 
 
 def test_measured_leads_are_leads() -> None:
