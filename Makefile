@@ -26,16 +26,18 @@ notebooks: .venv/test
 		$(BIN)/jupyter-execute "$$each" --output='run/{notebook_name}' || exit 1; \
 	done
 
-# Measure again, on the newsrooms in CORPORA: every baseline, both protocols.  Some minutes.
+# Measure again, on the newsrooms in CORPORA: every baseline, both protocols, and what links are worth.
+# Some minutes for the first, about ten for the second, on two cores.
 CORPORA = $(addprefix ../shared/corpora/,coronavirus diablo4 azure)
 compare: .venv/test
 	$(BIN)/python benchmarks/compare.py $(CORPORA) --json docs/measured.json
+	$(BIN)/python benchmarks/curve.py $(CORPORA) --json docs/measured.json
 
 # Learn the default ranker from them again: the same stories give the same file.
 default-ranker: .venv/test
 	$(BIN)/python benchmarks/default_ranker.py $(CORPORA)
 
-# Rewrite the help texts in docs/cli.md, the picture, and the README's table of what was measured.
+# Rewrite the help texts in docs/cli.md, the picture, and the tables of what was measured.
 docs: .venv/test
 	$(BIN)/python benchmarks/write_docs.py
 

@@ -1,6 +1,7 @@
 """Rewrite what the docs quote: help texts, the picture, and the tables from docs/measured.json.
 
     python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json   # measures again
+    python benchmarks/curve.py ../shared/corpora/* --json docs/measured.json     # and what links are worth
     python benchmarks/write_docs.py
 
 `tests/test_docs.py` fails when they are stale.
@@ -108,9 +109,27 @@ def reliability(measured: Measured) -> str:
     return table("scored", reports, lines)
 
 
+def links(measured: Measured) -> str:
+    """Lay out the learning curves: nDCG@10 by the number of links that are known."""
+    curves = {name: report["curve"] for name, report in by_protocol(measured).items()}
+    counts = sorted({point["links"] for curve in curves.values() for point in curve[:-1]})
+    lines = {}
+    for name, curve in curves.items():
+        known = {point["links"]: share(point["ndcg"], 3) for point in curve[:-1]}
+        last = curve[-1]
+        lines[name] = [
+            *(known.get(count, "–") for count in counts),
+            f"{share(last['ndcg'], 3)} ({last['links']:,})",
+            ahead(last["ahead"]) if "ahead" in last else "–",
+        ]
+    columns = [*(f"{count:,}" for count in counts), "all", "all against none, 95 % paired"]
+    return table("nDCG@10 by links", columns, lines)
+
+
 TABLES: dict[str, tuple[str, Callable[[Measured], str]]] = {
     "systems": ("README.md", systems),
     "reliability": ("docs/evaluation.md", reliability),
+    "links": ("docs/evaluation.md", links),
 }
 """Tables by name: the page that quotes them, between ``marks``, and what lays them out."""
 

@@ -35,13 +35,49 @@ def test_help_texts_are_quoted_as_they_are(writer: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("README.md", "systems"), ("docs/evaluation.md", "reliability")],
+    [("README.md", "systems"), ("docs/evaluation.md", "reliability"), ("docs/evaluation.md", "links")],
 )
 def test_tables_say_what_was_measured(writer: ModuleType, page: str, name: str) -> None:
     measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))
     where, lay_out = writer.TABLES[name]
     assert where == page
     assert writer.quoted(name) == lay_out(measured), "stale: make docs"
+
+
+def test_a_table_has_a_dash_where_nothing_was_measured(writer: ModuleType) -> None:
+    """A newsroom may have no pair of some scores, or fewer links than another."""
+    lead = {"mean": 0.0625, "interval": [-0.125, 0.25]}
+    one, other = (
+        {
+            "reliability": {
+                "shown": {"error": 0.25, "bins": [{"least": least, "linked": 1.0}]},
+                "scored": {"error": 0.125},
+            },
+            "curve": [
+                {"links": 0, "ndcg": 0.5},
+                {"links": count, "ndcg": 0.5625},
+                {"links": 1_500, "ndcg": 0.75} | gain,
+            ],
+        }
+        for least, count, gain in ((0.2, 50, {"ahead": lead}), (0.8, 200, {}))
+    )
+    measured = {"paper": {"cold": one}, "radio": {"cold": other}}
+    assert writer.reliability(measured).splitlines() == [
+        "| scored | paper, cold | radio, cold |",
+        "|---|---|---|",
+        "| .2–.3 | 1.00 | – |",
+        "| .4–.5 | – | – |",
+        "| .6–.7 | – | – |",
+        "| .8–.9 | – | 1.00 |",
+        "| error of `shown` | .250 | .250 |",
+        "| error of `scored` | .125 | .125 |",
+    ]
+    assert writer.links(measured).splitlines() == [
+        "| nDCG@10 by links | 0 | 50 | 200 | all | all against none, 95 % paired |",
+        "|---|---|---|---|---|---|",
+        "| paper, cold | .500 | .562 | – | .750 (1,500) | +0.062 [-0.125, +0.250] |",
+        "| radio, cold | .500 | – | .562 | .750 (1,500) | – |",
+    ]
 
 
 def test_what_is_measured_again_replaces_only_itself(
@@ -73,6 +109,19 @@ def test_what_was_measured_is_what_the_program_does(tmp_path: Path, corpora: Pat
     for part, found in judged.reliability().items():
         assert found.pairs == measured["reliability"][part]["pairs"], part
         assert found.error == pytest.approx(measured["reliability"][part]["error"], abs=0.0005), part
+
+
+def test_a_curve_ends_where_the_systems_stand() -> None:
+    """Both were measured of one program: without links it is the default ranker, with all of them ours."""
+    measured = json.loads((ROOT / "docs" / "measured.json").read_text(encoding="utf-8"))
+    for name, reports in measured.items():
+        for protocol, report in reports.items():
+            none, *_, everything = report["curve"]
+            assert none["links"] == 0
+            for point, system in ((none, "default"), (everything, "recommender")):
+                assert point["ndcg"] == pytest.approx(report["systems"][system]["ndcg"], abs=0.0005), (
+                    f"{name}, {protocol}: stale: make compare"
+                )
 
 
 def test_measured_leads_are_leads() -> None:
