@@ -15,28 +15,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from recommender.compiled import compiled
+
 SLAB = 8_000_000
 """Similarities looked at together: rows of a block × stories, about 50 bytes each at the peak."""
 
 FADED = 80.0
 """Decays apart after which nothing fades any more: float32 ends at exp(−87), and a story with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generator:
-    """One way of finding candidates: the ``k`` best by similarity in ``view`` × exp(−days / ``decay``)."""
-
-    view: str
-    decay: float
-    k: int
-
-
-GENERATORS: tuple[Generator, ...] = (
-    Generator("blend", 14.0, 100),
-    Generator("blend", np.inf, 60),
-)
-"""United, since some editors link across years: on ``azure`` the first alone could give .865 nDCG@10 at
-best, both .955.  The first one's order is the order before anything is learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +39,16 @@ class Pairs:
         return len(self.story)
 
     @classmethod
-    def of(cls, story: NDArray[np.int64], candidate: NDArray[np.int64]) -> Self:
-        """Make pairs of two arrays (p,): in order, each once, none of a story with itself."""
-        apart = story != candidate
-        both = np.unique(np.stack([story[apart], candidate[apart]], axis=1), axis=0)
-        return cls(both[:, 0], both[:, 1])
+    def of(cls, stories: NDArray[np.int64], lists: Sequence[NDArray[np.int32]], *more: Pairs) -> Self:
+        """Pair stories (s,), ascending, with all that is in their ``lists``, (s, any), −1 for nobody.
 
-    @classmethod
-    def united(cls, lists: Sequence[Lists], stories: NDArray[np.int64], *more: Pairs) -> Self:
-        """Unite what several generators found for ``stories`` (b,), and ``more`` pairs."""
-        found = [one.pairs(stories) for one in lists]
-        found += [(pairs.story, pairs.candidate) for pairs in more]
-        return cls.of(*(np.concatenate(side) for side in zip(*found, strict=True)))
+        And with those of ``more`` pairs; in order, each once, none with itself.
+        """
+        story = np.concatenate([stories[:0], *(pairs.story for pairs in more)])
+        candidate = np.concatenate([stories[:0], *(pairs.candidate for pairs in more)])
+        order = np.argsort(story, kind="stable")
+        starts = np.searchsorted(story[order], stories), np.searchsorted(story[order], stories + 1)
+        return cls(*_united(stories, np.concatenate(lists, axis=1), *starts, candidate[order]))
 
     def runs(self) -> Iterator[tuple[int, slice]]:
         """Every story with the slice of its pairs."""
@@ -74,19 +57,27 @@ class Pairs:
             yield int(self.story[start]), slice(int(start), int(end))
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """Stories' own best by one generator: rows (n, k) and scores (n, k), best first, −1 and 0 for none."""
-
-    generator: Generator
-    found: NDArray[np.int64]
-    scores: NDArray[np.float32]
-
-    def pairs(self, stories: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Flatten the lists of some stories to (story, candidate), each (p,)."""
-        found = self.found[stories]
-        there = found >= 0
-        return np.repeat(stories, there.sum(axis=1)), found[there]
+@compiled
+def _united(
+    stories: NDArray[np.int64],
+    lists: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    more: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    most = lists.size + len(more)
+    story, candidate = np.empty(most, np.int64), np.empty(most, np.int64)
+    size = 0
+    for row in range(len(stories)):
+        found = np.concatenate((lists[row].astype(np.int64), more[starts[row] : ends[row]]))
+        found.sort()
+        last = np.int64(-1)
+        for other in found:
+            if other > last and other != stories[row]:
+                story[size], candidate[size] = stories[row], other
+                size += 1
+            last = other
+    return story[:size].copy(), candidate[:size].copy()
 
 
 def decayed(days: NDArray[np.float64], decay: float) -> NDArray[np.float32]:
@@ -96,6 +87,14 @@ def decayed(days: NDArray[np.float64], decay: float) -> NDArray[np.float32]:
     """
     apart = np.nan_to_num(np.abs(days) / decay, nan=1.0 if np.isfinite(decay) else 0.0)
     return np.exp(-np.minimum(apart, FADED)).astype(np.float32)
+
+
+@compiled
+def fading(days: float, decay: float) -> np.float32:
+    """``decayed`` of one number."""
+    if np.isnan(days):
+        return np.float32(np.exp(-1.0)) if decay < np.inf else np.float32(1)
+    return np.float32(np.exp(-min(abs(days) / decay, FADED)))
 
 
 def blocks(rows: int, columns: int, slab: int = SLAB) -> list[slice]:
@@ -154,10 +153,3 @@ def _best(similar: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDAr
     score = np.take_along_axis(similar, columns, axis=1)
     order = np.argsort(-score, axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(score, order, axis=1)
-
-
-def dots(
-    left: sp.csr_matrix, rows: NDArray[np.int64], right: sp.csr_matrix, others: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Dot product of row ``rows[i]`` of one matrix with row ``others[i]`` of another, (p,)."""
-    return np.asarray(left[rows].multiply(right[others]).sum(axis=1), np.float32).ravel()

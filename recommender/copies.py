@@ -1,7 +1,7 @@
 """Which stories are the same text told twice: one wire report at several outlets, a story under a second URL.
 
-Candidate pairs are those that the generators' lists already hold, so the cost
-is linear in them.  A pair are copies if all of this holds:
+Candidate pairs are those that the stories' lists already hold, so the cost is
+linear in them.  A pair are copies if all of this holds:
 
 - they were published at most ``DAYS`` apart, or a date is missing;
 - their titles are alike: cosine of letter trigrams;
@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from recommender.candidates import Lists, decayed
-from recommender.corpus import OWN, Corpus
+from recommender.candidates import decayed
+from recommender.corpus import Corpus
 from recommender.index import Index
+from recommender.likeness import cosines
+from recommender.text import VIEWS
 
 DAYS: Final = 7.0
 """Days between copies: outlets take over a wire report within hours, a press release within days; what comes
@@ -48,7 +50,7 @@ VERY_ALIKE: Final = 0.9
 """Least cosine of the titles where a text is ``SHORT``."""
 
 _NEAR: Final = 0.5
-"""Least similarity, without decay, in any list: far below what copies have in every view."""
+"""Least likeness, without decay: far below what copies have in every view."""
 
 _TERM: Final = r"[0-9]+|[^\W\d_]+"
 """Words and numbers, apart from one another: in "$42M" and "$42-million" there is the same 42."""
@@ -67,20 +69,10 @@ def groups(corpus: Corpus, index: Index) -> NDArray[np.int64]:
     return np.asarray(least[inverse], np.int64)
 
 
-def numbered(group: NDArray[np.int64], own: int) -> NDArray[np.int16]:
-    """Give groups (k,) their numbers within one list, as ``Neighbour.group`` has them.
-
-    ``own`` is the group of the story whose list it is.
-    """
-    _, inverse, counts = np.unique(group, return_inverse=True, return_counts=True)
-    number = np.where(counts[inverse] > 1, inverse + 1, 0)
-    return np.where(group == own, OWN, number).astype(np.int16)
-
-
 def _copies(corpus: Corpus, index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find pairs of copies: rows (p,) and (p,), the lesser one first."""
-    first, second = _near(index.lists, corpus.published)
-    titles = _dots(index.views["letters"], index.views["letters"], first, second)
+    """Find pairs of copies: rows (p,) and (p,)."""
+    first, second = _near(index)
+    titles = cosines(index.vectors, first, second)[:, VIEWS.index("letters")]
     alike = titles >= ALIKE
     first, second, titles = first[alike], second[alike], titles[alike]
     # Only stories that may have a copy are read again.
@@ -98,20 +90,14 @@ def _copies(corpus: Corpus, index: Index) -> tuple[NDArray[np.int64], NDArray[np
     return first[same], second[same]
 
 
-def _near(
-    lists: Sequence[Lists], published: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Gather from the lists the pairs near in time and in a view: (p,) and (p,), the lesser row first."""
-    keys = [np.empty(0, np.int64)]
-    n = len(published)
-    for one in lists:
-        story = np.repeat(np.arange(n), one.found.shape[1])
-        found, score = one.found.ravel(), one.scores.ravel()
-        days = np.abs(published[story] - published[found])
-        near = (found >= 0) & ~(days > DAYS) & (score >= _NEAR * decayed(days, one.generator.decay))
-        story, found = story[near], found[near]
-        keys.append(np.minimum(story, found) * n + np.maximum(story, found))
-    return np.divmod(np.unique(np.concatenate(keys)), n)
+def _near(index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Gather from the lists the pairs near in time and alike: (p,) and (p,), the later story first."""
+    found, scores = index.nearest.before, index.nearest.scores
+    story, place = np.nonzero(found >= 0)
+    other = found[story, place].astype(np.int64)
+    days = np.abs(index.published[story] - index.published[other])
+    near = ~(days > DAYS) & (scores[story, place] >= _NEAR * decayed(days, index.search.decay))
+    return story[near], other[near]
 
 
 class _Text:

@@ -8,15 +8,17 @@ is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates import Lists, Pairs, decayed, dots
+from recommender.candidates import Pairs, fading
+from recommender.compiled import compiled
+from recommender.graph import COLUMNS
 from recommender.index import Index
-from recommender.text import VIEWS
+from recommender.likeness import ALIKE, BLEND, NUMBERS, RAREST, SHARED_IDF, SHARED_TITLE_IDF, compare_pairs
+from recommender.text import VIEWS, Vectors
 
 
 class Feature(NamedTuple):
@@ -53,9 +55,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature("rank back", -1, "likeness"),
     Feature("share", 1, "likeness"),
     Feature("share back", 1, "likeness"),
-    Feature("event", 1, "likeness"),
-    Feature("event back", 1, "likeness"),
-    Feature("events", 1, "likeness"),
     Feature("days apart", -1, "time"),
     Feature("days later", 0, "time"),
     Feature("shared idf", 1, "words"),
@@ -71,10 +70,9 @@ FEATURES: tuple[Feature, ...] = (
 )
 """The columns, in order.
 
-``rank``: how many stories are above the candidate in the story's own list, ``share`` the pair's score as a
-share of that list's best; ``back`` the same from the candidate's side.  ``event``: likeness of the candidate
-to what the story's best few have in common (``index.FEEDBACK``), ``back`` and ``events`` from the other side
-and both.  ``days later``: signed, positive for a candidate that came out after the story.  ``link…``: what
+``rank``: how many stories of the story's own list, of those nearest before it, are above the candidate;
+``share`` the pair's score as a share of that list's best; ``back`` the same from the candidate's side.
+``days later``: signed, positive for a candidate that came out after the story.  ``link…``: what
 editors linked to the stories around this one (``graph.LinkGraph``), the story's own links never counted.
 """
 
@@ -86,64 +84,94 @@ GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATU
 GROUP_OF: NDArray[np.int64] = np.array([GROUPS.index(feature.group) for feature in FEATURES])
 """Of each column the number of its group, (features,)."""
 
-STEP = 100_000
-"""Pairs looked at together; bounds memory."""
-
 
 def features(index: Index, pairs: Pairs) -> NDArray[np.float32]:
     """Describe pairs: a matrix (p, len(FEATURES)), float32, NaN where a story does not say."""
     matrix = np.empty((len(pairs), len(FEATURES)), np.float32, order="F")
-    for start in range(0, len(pairs), STEP):
-        block = slice(start, start + STEP)
-        for column, values in enumerate(_columns(index, pairs.story[block], pairs.candidate[block])):
-            matrix[block, column] = values
+    matrix[:, -COLUMNS:] = index.graph.columns(pairs.story, pairs.candidate)
+    _describe(
+        pairs.story, pairs.candidate, index.vectors, index.nearest.scores, index.search.decay,
+        index.published, index.quality, index.provider, index.topic_starts, index.topics, matrix,
+    )  # fmt: skip
     return matrix
 
 
-def _columns(
-    index: Index, story: NDArray[np.int64], other: NDArray[np.int64]
-) -> Iterator[NDArray[np.floating]]:
-    similar = {name: dots(index.views[name], story, index.views[name], other) for name in VIEWS}
-    days = index.published[other] - index.published[story]
-    yield from similar.values()
-    for view, (_, decays) in _SIMILARITIES.items():
-        yield from (similar[view] * decayed(days, decay) for decay in decays)
-    first = index.lists[0]
-    view = first.generator.view
-    yield from _standing(first, similar[view] * decayed(days, first.generator.decay), story, other)
-    yield dots(index.event, story, index.views[view], other)
-    yield dots(index.views[view], story, index.event, other)
-    yield dots(index.event, story, index.event, other)
-    yield np.abs(days)
-    yield days
-    yield dots(index.weighted["words"], story, index.present["words"], other)
-    yield dots(index.weighted["title"], story, index.present["title"], other)
-    shared = index.weighted["words"][story].multiply(index.present["words"][other])
-    # scipy refuses the greatest of no columns: a corpus without a word that two stories have.
-    yield shared.max(axis=1).toarray().ravel() if shared.shape[1] else np.zeros(len(story), np.float32)
-    yield _jaccard(index, story, other)
-    yield (index.provider[story] == index.provider[other]).astype(np.float32)
-    yield index.quality[other]
-    yield from index.graph.columns(story, other)
+_DECAYS, _DECAY = np.unique(
+    [decay for _, decays in _SIMILARITIES.values() for decay in decays], return_inverse=True
+)
+_VIEW = np.array([view for view, (_, decays) in enumerate(_SIMILARITIES.values()) for _ in decays])
+"""Of each column that fades the place of its decay in ``_DECAYS``, and its view."""
 
 
-def _standing(
-    one: Lists, score: NDArray[np.float32], story: NDArray[np.int64], other: NDArray[np.int64]
-) -> Iterator[NDArray[np.floating]]:
-    """Place of the pair in the story's list and in the candidate's, and its score as a share of their best.
+@compiled
+def _describe(
+    story: NDArray[np.int64],
+    candidate: NDArray[np.int64],
+    vectors: Vectors,
+    scores: NDArray[np.float32],
+    decay: float,
+    published: NDArray[np.float64],
+    quality: NDArray[np.float64],
+    provider: NDArray[np.int64],
+    topic_starts: NDArray[np.int64],
+    topics: NDArray[np.int64],
+    matrix: NDArray[np.float32],
+) -> None:
+    numbers = np.empty((len(story), NUMBERS), np.float32)
+    compare_pairs(vectors, story, candidate, numbers)
+    faded = np.empty(len(_DECAYS), np.float32)
+    for row in range(len(story)):
+        own, other = story[row], candidate[row]
+        for column in range(ALIKE):
+            matrix[row, column] = numbers[row, column]
+        days = published[other] - published[own]
+        for each in range(len(_DECAYS)):
+            faded[each] = fading(days, _DECAYS[each])
+        for each in range(len(_DECAY)):
+            matrix[row, ALIKE + each] = numbers[row, _VIEW[each]] * faded[_DECAY[each]]
+        column = ALIKE + len(_DECAY)
+        score = numbers[row, BLEND] * fading(days, decay)
+        matrix[row, column] = _above(scores, own, score)
+        matrix[row, column + 1] = _above(scores, other, score)
+        matrix[row, column + 2] = score / max(scores[own, 0], np.float32(1e-6))
+        matrix[row, column + 3] = score / max(scores[other, 0], np.float32(1e-6))
+        matrix[row, column + 4] = abs(days)
+        matrix[row, column + 5] = days
+        matrix[row, column + 6] = numbers[row, SHARED_IDF]
+        matrix[row, column + 7] = numbers[row, SHARED_TITLE_IDF]
+        matrix[row, column + 8] = numbers[row, RAREST]
+        matrix[row, column + 9] = _jaccard(topics, topic_starts, own, other)
+        matrix[row, column + 10] = provider[own] == provider[other]
+        matrix[row, column + 11] = quality[other]
 
-    A place is the number of better ones, so it has a meaning for a story that
-    is in nobody's list, too.
+
+@compiled
+def _above(scores: NDArray[np.float32], story: int, score: np.float32) -> int:
+    """Count the stories of a story's list (n, k), best first, that are above a score.
+
+    So a place has a meaning for a story that is in nobody's list, too.
     """
-    better = score[:, None] + np.float32(1e-6)
-    yield (one.scores[story] > better).sum(axis=1).astype(np.float32)
-    yield (one.scores[other] > better).sum(axis=1).astype(np.float32)
-    yield score / np.maximum(one.scores[story, 0], np.float32(1e-6))
-    yield score / np.maximum(one.scores[other, 0], np.float32(1e-6))
+    low, high = 0, scores.shape[1]
+    while low < high:
+        middle = (low + high) // 2
+        if scores[story, middle] > score + np.float32(1e-6):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-def _jaccard(index: Index, story: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.floating]:
-    both = dots(index.topics, story, index.topics, other)
-    left, right = index.topic_count[story], index.topic_count[other]
-    told = (left > 0) & (right > 0)
-    return np.where(told, both / np.maximum(left + right - both, 1), np.nan)
+@compiled
+def _jaccard(topics: NDArray[np.int64], starts: NDArray[np.int64], one: int, other: int) -> float:
+    """Compare the topics of two stories: shared ones as a share of all, NaN where one has none."""
+    at, end = starts[other], starts[other + 1]
+    size = starts[one + 1] - starts[one] + end - at
+    if at == end or starts[one] == starts[one + 1]:
+        return np.nan
+    both = 0
+    for place in range(starts[one], starts[one + 1]):
+        while at < end and topics[at] < topics[place]:
+            at += 1
+        both += at < end and topics[at] == topics[place]
+    share: float = both / (size - both)
+    return share

@@ -8,7 +8,6 @@
         manifest.json             what it is, what it learned from, SHA-256 of every file and of itself
         weights.npy               the ranker's weighted sum
         nodes.npy roots.npy       its trees
-        words-hashes.npy …        the text space
 
 Nothing in a folder runs when it is loaded.
 """
@@ -23,7 +22,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,14 @@ import sklearn
 from numpy.typing import NDArray
 
 from recommender import __version__
-from recommender.candidates import Generator
 from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES
-from recommender.ranker import NODE, Ranker
-from recommender.text import VIEWS, Terms, TextSpace
+from recommender.ranker import Ranker
+from recommender.search import Search
+from recommender.trees import NODE
 
-FORMAT = 2
+FORMAT = 3
 """Raised when an older program could not read a folder."""
 
 MAX_BYTES = 1 << 30
@@ -52,22 +51,17 @@ _FILES = {
     "weights.npy": np.dtype("<f8"),
     "nodes.npy": NODE,
     "roots.npy": np.dtype("<i8"),
-    "words-hashes.npy": np.dtype("<i4"),
-    "words-idf.npy": np.dtype("<f4"),
-    "trigrams-hashes.npy": np.dtype("<i4"),
-    "trigrams-idf.npy": np.dtype("<f4"),
 }
 """What each array of a folder is made of; all have one dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model: what finds candidates, what ranks them, the text space it was learned in."""
+    """A trained model: what finds candidates, and what ranks them."""
 
     id: str
     ranker: Ranker
-    generators: tuple[Generator, ...]
-    space: TextSpace
+    search: Search
     manifest: Mapping[str, Any]
 
 
@@ -84,8 +78,7 @@ def fingerprint(corpus: Corpus) -> str:
 def write(
     root: Path,
     ranker: Ranker,
-    generators: tuple[Generator, ...],
-    space: TextSpace,
+    search: Search,
     data: Mapping[str, Any],
     report: Mapping[str, Any],
 ) -> Model:
@@ -103,10 +96,6 @@ def write(
         "weights.npy": ranker.weights,
         "nodes.npy": ranker.nodes,
         "roots.npy": ranker.roots,
-        "words-hashes.npy": space.words_.hashes,
-        "words-idf.npy": space.words_.idf,
-        "trigrams-hashes.npy": space.trigrams_.hashes,
-        "trigrams-idf.npy": space.trigrams_.idf,
     }
     contents = {file: _npy(array) for file, array in arrays.items()}
     manifest = {
@@ -120,14 +109,9 @@ def write(
             "scikit-learn": sklearn.__version__,
         },
         "data": dict(data),
-        # JSON has no infinity: a decay that is infinite is null.
-        "generators": [{"view": g.view, "decay": g.decay, "k": g.k} for g in generators],
+        "search": asdict(search),
         "features": list(NAMES),
         "ranker": {"slope": ranker.slope, "offset": ranker.offset},
-        "text": {
-            "title_weight": space.title_weight,
-            "unseen": {"words": space.words_.unseen, "trigrams": space.trigrams_.unseen},
-        },
         "report": dict(report),
         "files": {file: {"bytes": len(body), "sha256": _sha256(body)} for file, body in contents.items()},
     }
@@ -135,7 +119,7 @@ def write(
     manifest["sha256"] = _sha256(orjson.dumps(manifest))
     contents["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
     _write_folder(root, name, contents)
-    return Model(name, ranker, generators, space, manifest)
+    return Model(name, ranker, search, manifest)
 
 
 def load(root: Path, name: str) -> Model:
@@ -147,21 +131,14 @@ def load(root: Path, name: str) -> Model:
     folder = _folder(root, name)
     manifest = _manifest(folder)
     try:
-        generators = tuple(
-            Generator(g["view"], np.inf if g["decay"] is None else float(g["decay"]), int(g["k"]))
-            for g in manifest["generators"]
-        )
-        known = bool(generators) and all(g.view in VIEWS for g in generators)
-        if manifest["features"] != list(NAMES) or not known:
+        search = Search(**manifest["search"])
+        if manifest["features"] != list(NAMES):
             raise ModelIncompatible(
                 f"{folder}: made for other features than this program's; train again with `recommender "
                 "train`, or let the default ranker rank: `recommender models activate default`"
             )
         arrays = {file: _array(folder / file, manifest["files"][file]) for file in _FILES}
-        text, parameters = manifest["text"], manifest["ranker"]
-        space = TextSpace(float(text["title_weight"]))
-        space.words_ = _terms(folder, arrays, "words", float(text["unseen"]["words"]))
-        space.trigrams_ = _terms(folder, arrays, "trigrams", float(text["unseen"]["trigrams"]))
+        parameters = manifest["ranker"]
         ranker = Ranker(
             arrays["weights.npy"],
             arrays["nodes.npy"],
@@ -179,7 +156,7 @@ def load(root: Path, name: str) -> Model:
         ranker.check()
     except ModelCorrupt as error:
         raise ModelCorrupt(f"{folder}/{error}") from error
-    return Model(name, ranker, generators, space, manifest)
+    return Model(name, ranker, search, manifest)
 
 
 def listed(root: Path) -> list[Mapping[str, Any]]:
@@ -267,13 +244,6 @@ def _array(path: Path, stated: Mapping[str, Any]) -> NDArray[Any]:
     if (version, dtype, shape, over) != ((1, 0), expected, (length,), 0):
         raise ModelCorrupt(f"{path}: expected one dimension of {expected}")
     return np.frombuffer(body, expected, offset=start)
-
-
-def _terms(folder: Path, arrays: Mapping[str, NDArray[Any]], name: str, unseen: float) -> Terms:
-    hashes, idf = arrays[f"{name}-hashes.npy"], arrays[f"{name}-idf.npy"]
-    if hashes.shape != idf.shape or (hashes[1:] <= hashes[:-1]).any() or not np.isfinite(idf).all():
-        raise ModelCorrupt(f"{folder / name}-hashes.npy: not ascending, or not as many as {name}-idf.npy")
-    return Terms(hashes, idf, unseen)
 
 
 def _read(path: Path) -> bytes:

@@ -20,10 +20,10 @@ from threadpoolctl import threadpool_limits
 
 from recommender.errors import ModelCorrupt, NothingToLearn
 from recommender.ranking_loss import LambdaRank
+from recommender.trees import LEAVES, NODE, Trees
 
 TREES = 100
 LEARNING_RATE = 0.06
-LEAVES = 15
 MIN_PAIRS = 150
 L2 = 5.0
 FEATURE_SHARE = 0.4
@@ -31,14 +31,6 @@ FEATURE_SHARE = 0.4
 
 MIN_STORIES = 20
 """Fewer linked stories than this teach nothing that holds."""
-
-STEP = 16_384
-"""Pairs scored together: their columns fit the cache."""
-
-NODE = np.dtype([("feature", "<i4"), ("threshold", "<f4"), ("left", "<i4"), ("right", "<i4"),
-                 ("missing_left", "?"), ("leaf", "?"), ("value", "<f8")])  # fmt: skip
-"""A node: rows with ``feature`` ≤ ``threshold`` go ``left``; children are counted from their tree's root.
-``value`` is what a leaf adds, and in an inner node the mean of what the pairs there were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +105,10 @@ class Ranker:
         return chance
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add the weighted sum, to which a missing value adds nothing, and the trees' values, (p,).
-
-        Every inner node strikes the leaves of the side not taken from a bit
-        mask; the lowest bit left is the leaf reached (QuickScorer, Lucchese
-        et al. 2015), which vectorises over pairs where descending does not.
-        """
+        """Add the weighted sum, to which a missing value adds nothing, and the trees' values, (p,)."""
         weighed = np.flatnonzero(self.weights)
-        total = _told(matrix[:, weighed]) @ self.weights[weighed]
-        trees = self._trees()
-        for start in range(0, len(matrix), STEP):
-            block = np.asfortranarray(matrix[start : start + STEP])
-            for tree in trees:
-                total[start : start + STEP] += tree.values[tree.reached(block)]
+        total: NDArray[np.float64] = _told(matrix[:, weighed]) @ self.weights[weighed]
+        self._trees().add(matrix, total)
         return total
 
     def parts(self, matrix: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -141,17 +124,13 @@ class Ranker:
         parts = np.zeros((len(matrix), wide + 1))
         for column in np.flatnonzero(self.weights):
             parts[:, groups[column]] += _told(matrix[:, column]) * self.weights[column]
-        trees = [(tree, tree.shares(groups, wide)) for tree in self._trees()]
-        for start in range(0, len(matrix), STEP):
-            block = np.asfortranarray(matrix[start : start + STEP])
-            for tree, shares in trees:
-                parts[start : start + STEP] += shares[tree.reached(block)]
+        self._trees().add_shares(matrix, groups, parts)
         parts *= self.slope
         parts[:, -1] += self.offset
         return parts
 
-    def _trees(self) -> list[_Tree]:
-        return [_Tree.of(self.nodes[a:b]) for a, b in zip(self.roots, self.roots[1:], strict=False)]
+    def _trees(self) -> Trees:
+        return Trees.of(self.nodes, self.roots)
 
     def check(self) -> None:
         """Raise ``ModelCorrupt`` unless weights and trees are of the same features: then scoring is safe."""
@@ -217,65 +196,6 @@ def _boost(
         booster.fit(np.where(untold, np.float32(0), matrix), target)
     trees = [_plain(iteration[0].nodes) for iteration in booster._predictors]  # noqa: SLF001
     return np.concatenate(trees), np.cumsum([0, *map(len, trees)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """A tree made ready for bit masks: its inner nodes' tests and masks, its leaves' values in order.
-
-    ``ways`` has, leaf by leaf, the features split on from the root to it, and
-    what each step is worth; ``start`` is the worth of the root.
-    """
-
-    tests: list[tuple[int, np.float32, bool, NDArray[np.uint16]]]
-    values: NDArray[np.float64]
-    ways: list[list[tuple[int, float]]]
-    start: float
-
-    @classmethod
-    def of(cls, nodes: NDArray[np.void]) -> Self:
-        tests: list[tuple[int, np.float32, bool, NDArray[np.uint16]]] = []
-        values: list[float] = []
-        ways: list[list[tuple[int, float]]] = []
-
-        def visit(at: int, way: list[tuple[int, float]]) -> int:
-            """Return the bits of the leaves below a node, numbering them."""
-            node = nodes[at]
-            if node["leaf"]:
-                values.append(float(node["value"]))
-                ways.append(way)
-                return 1 << (len(values) - 1)
-            feature = int(node["feature"])
-            sides = [
-                visit(int(node[side]), [*way, (feature, float(nodes[node[side]]["value"] - node["value"]))])
-                for side in ("left", "right")
-            ]
-            masks = np.array([0xFFFF, 0xFFFF & ~sides[0]], np.uint16)
-            tests.append((feature, node["threshold"], bool(node["missing_left"]), masks))
-            return sides[0] | sides[1]
-
-        visit(0, [])
-        return cls(tests, np.array(values), ways, float(nodes[0]["value"]))
-
-    def reached(self, block: NDArray[np.float32]) -> NDArray[np.intc]:
-        """Find the leaf that each pair (p, features) comes to, by number, (p,)."""
-        alive = np.full(len(block), 0xFFFF, np.uint16)
-        for feature, threshold, missing_left, masks in self.tests:
-            column = block[:, feature]
-            right = column > threshold if missing_left else ~(column <= threshold)
-            alive &= masks[right.view(np.uint8)]
-        lowest = alive & (~alive + np.uint16(1))
-        leaf: NDArray[np.intc] = np.frexp(lowest.astype(np.float32))[1] - 1
-        return leaf
-
-    def shares(self, groups: NDArray[np.int64], wide: int) -> NDArray[np.float64]:
-        """Sum what the way to each leaf is worth to each group, and last the root: (leaves, wide + 1)."""
-        shares = np.zeros((len(self.values), wide + 1))
-        for leaf, way in enumerate(self.ways):
-            for feature, worth in way:
-                shares[leaf, groups[feature]] += worth
-        shares[:, -1] = self.start
-        return shares
 
 
 def _plain(nodes: NDArray[Any]) -> NDArray[np.void]:

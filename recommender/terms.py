@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 Field = Literal["title", "excerpt"]
 
-_WORD: Final = re.compile(r"\b\w\w+\b")
-_COLUMNS: Final = 2**31 - 1
-"""Numbers a term may have (``text`` hashes to as many)."""
+WORD: Final = re.compile(r"\b\w\w+\b")
+"""A word: two letters, digits or underscores at least."""
+
+COLUMNS: Final = 2**31 - 1
+"""Numbers a term may have."""
 
 _MAGIC: Final = b"terms 1\n"
 _ALIGNED: Final = 8
@@ -56,11 +58,34 @@ class Rarity:
         return found
 
 
-@lru_cache(maxsize=16_384)
+_MASK: Final = 0xFFFFFFFF
+
+
 def hashed(term: str) -> int:
-    """Hash a term as ``HashingVectorizer`` does: the amount of its MurmurHash3 (32 bits, seed 0)."""
-    key = term.encode()
-    mask = 0xFFFFFFFF
+    """Hash a term: a word, or two with a space between them."""
+    first, _, second = term.partition(" ")
+    return paired(murmur(first), murmur(second)) if second else murmur(first)
+
+
+def paired(first: int, second: int) -> int:
+    """Hash a pair of words by the hashes of the two: MurmurHash3's last steps over a sum of both."""
+    state = first * 0x9E3779B1 + second & _MASK
+    state = (state ^ state >> 16) * 0x85EBCA6B & _MASK
+    state = (state ^ state >> 13) * 0xC2B2AE35 & _MASK
+    return (state ^ state >> 16) % COLUMNS
+
+
+def trigrams(token: str) -> list[str]:
+    """List the letter trigrams of what stands between two spaces, those spaces being part of them."""
+    padded = f" {token} "
+    return [padded[start : start + 3] for start in range(len(padded) - 2)]
+
+
+@lru_cache(maxsize=16_384)
+def murmur(word: str) -> int:
+    """Hash a word as ``HashingVectorizer`` does: the amount of its MurmurHash3 (32 bits, seed 0)."""
+    key = word.encode()
+    mask = _MASK
     state = 0
     for start in range(0, len(key), 4):
         block = int.from_bytes(key[start : start + 4], "little") * 0xCC9E2D51 & mask
@@ -73,7 +98,7 @@ def hashed(term: str) -> int:
     state ^= state >> 16
     if state == 1 << 31:  # its amount is no int32; scikit-learn has this for it
         return 1
-    return min(state, (1 << 32) - state) % _COLUMNS
+    return min(state, (1 << 32) - state) % COLUMNS
 
 
 # The text space of a generation
@@ -159,7 +184,7 @@ class Text(NamedTuple):
         start = 0
         begins = 0
         for text in (title, excerpt):
-            words = [word for word in _WORD.findall(text.lower()) if word not in stop_words]
+            words = [word for word in WORD.findall(text.lower()) if word not in stop_words]
             for place, word in enumerate(words, start):
                 places[word].append(place)
             for place, pair in enumerate(pairwise(words), start):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +16,10 @@ from recommender.errors import UsageError
 Shared = TypeVar("Shared")
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+
+
+AHEAD = 4
+"""Blocks a thread may be ahead of what is waited for."""
 
 
 class Engine(Protocol):
@@ -33,9 +38,24 @@ class Engine(Protocol):
 def local(
     function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
 ) -> Iterator[Result]:
-    """Run in this process, one block after the other."""
-    for block in blocks:
-        yield function(shared, block)
+    """Run in this process, a thread for each core: compiled functions and numpy hold no lock.
+
+    Results wait for those before them; no block is begun when ``AHEAD`` results a thread are
+    waiting, so memory is bounded by the blocks and not by their number.
+    """
+    workers = cores()
+    if workers < 2:
+        for block in blocks:
+            yield function(shared, block)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for block in blocks:
+            waiting.append(pool.submit(function, shared, block))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def processes(
@@ -51,9 +71,13 @@ def processes(
         yield from local(function, shared, blocks)
         return
     context = multiprocessing.get_context(_start_method())
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, context, _receive, (function, shared)) as pool:
+    with ProcessPoolExecutor(cores(), context, _receive, (function, shared)) as pool:
         yield from pool.map(_work, blocks)
+
+
+def cores() -> int:
+    """Count the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_method() -> str:

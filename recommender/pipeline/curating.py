@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates import Pairs
+from recommender.compiled import compiled
 from recommender.corpus import Corpus
 from recommender.reasons import BESIDE, LINKED, LINKED_BACK, NOBODY
 
@@ -18,77 +19,110 @@ MOST_PLACES = np.iinfo(np.int16).max - 1
 
 @dataclass(frozen=True, slots=True)
 class CuratedLinks:
-    """Links in both directions, sorted by story: ``place`` is 1 for the first in the story's own list.
+    """Links of ``n`` stories in both directions, in compressed rows.
 
-    A story's own links come first, in the editor's order, then stories whose
-    editors linked to it.  ``sides``: which of the two links to the other, as
-    ``reasons.Reason`` has it.
+    Story i is linked with ``others[starts[i]:starts[i + 1]]``, ascending;
+    ``place`` is 1 for the first in the story's own list.  A story's own links
+    come first, in the editor's order, then stories whose editors linked to it.
+    ``sides``: which of the two links to the other, as ``reasons.Reason`` has it.
     """
 
-    pairs: Pairs
+    starts: NDArray[np.int64]
+    others: NDArray[np.int64]
     place: NDArray[np.int64]
     sides: NDArray[np.uint8]
 
     @classmethod
     def of(cls, corpus: Corpus) -> Self:
         """Read the links of a corpus both ways."""
+        n = len(corpus)
         both = np.concatenate([corpus.links, corpus.links[:, ::-1]])
         _, first = np.unique(both, axis=0, return_index=True)
         both = both[np.sort(first)]
         both = both[np.argsort(both[:, 0], kind="stable")]
-        starts = np.searchsorted(both[:, 0], both[:, 0])
-        place = np.arange(len(both)) - starts + 1
+        place = np.arange(len(both)) - np.searchsorted(both[:, 0], both[:, 0]) + 1
         order = np.lexsort((both[:, 1], both[:, 0]))
-        pairs = Pairs(both[order, 0], both[order, 1])
-        given = _keys(Pairs(corpus.links[:, 0], corpus.links[:, 1]), len(corpus))
-        sides = LINKED * np.isin(_keys(pairs, len(corpus)), given)
-        sides += LINKED_BACK * np.isin(_keys(Pairs(pairs.candidate, pairs.story), len(corpus)), given)
+        story, other = both[order].T
+        keys, back = story * n + other, other * n + story
+        given = corpus.links[:, 0] * n + corpus.links[:, 1]
+        sides = LINKED * np.isin(keys, given) + LINKED_BACK * np.isin(back, given)
         # Places beyond int16 are cut away with the rest of so long a list.
-        return cls(pairs, np.minimum(place[order], MOST_PLACES), sides.astype(np.uint8))
+        places = np.minimum(place[order], MOST_PLACES)
+        return cls(np.searchsorted(story, np.arange(n + 1)), other.copy(), places, sides.astype(np.uint8))
 
     def among(self, stories: NDArray[np.int64]) -> Pairs:
-        """Give the pairs of some stories."""
-        rows = np.isin(self.pairs.story, stories)
-        return Pairs(self.pairs.story[rows], self.pairs.candidate[rows])
+        """Give the pairs of some stories (s,)."""
+        counts = self.starts[stories + 1] - self.starts[stories]
+        rows = np.repeat(self.starts[stories] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        return Pairs(np.repeat(stories, counts), self.others[rows])
 
-    def of_pairs(self, pairs: Pairs, stories: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    def of_pairs(self, pairs: Pairs) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Place of each pair (p,) in the curated list, 0 for none, and its sides."""
-        at, there = _found(_keys(self.pairs, stories), _keys(pairs, stories))
-        place, sides = np.zeros(len(at), np.int64), np.zeros(len(at), np.uint8)
-        place[there], sides[there] = self.place[at[there]], self.sides[at[there]]
-        return place, sides
+        return _of_pairs(pairs.story, pairs.candidate, self.starts, self.others, self.place, self.sides)
 
-    def beside(self, pairs: Pairs, places: NDArray[np.int64], stories: int) -> NDArray[np.uint8]:
+    def beside(self, pairs: Pairs, places: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Of each pair of lists (p,): which stories of its list are linked to the candidate, (p, BESIDE).
 
-        ``places`` (p,) are those of the candidates in their lists, and what
-        stories are told by; ``NOBODY`` where there are no more.  Stories that
-        are linked to both come first, then the best placed.
+        A list's pairs stand together; ``places`` (p,) are those of the
+        candidates in their lists, and what stories are told by; ``NOBODY``
+        where there are no more.  Stories that are linked to both come first,
+        then the best placed.
         """
-        starts, ends = (np.searchsorted(self.pairs.story, pairs.candidate + more) for more in (0, 1))
-        owner = np.repeat(np.arange(len(pairs)), ends - starts)
-        within = np.arange(len(owner)) - np.repeat(np.cumsum(ends - starts) - (ends - starts), ends - starts)
-        linked = Pairs(pairs.story[owner], self.pairs.candidate[starts[owner] + within])
-        keys = _keys(pairs, stories)
-        order = np.argsort(keys)
-        at, there = _found(keys[order], _keys(linked, stories))
-        owner, place = owner[there], places[order[at[there]]]
-        both = self.of_pairs(Pairs(linked.story[there], linked.candidate[there]), stories)[0] > 0
-        best = np.lexsort((place, ~both, owner))
-        owner, place = owner[best], place[best]
-        turn = np.arange(len(owner)) - np.searchsorted(owner, owner)
-        told = np.full((len(pairs), BESIDE), NOBODY, np.uint8)
-        first = turn < BESIDE
-        told[owner[first], turn[first]] = np.minimum(place[first], NOBODY)
-        return told
+        return _beside(pairs.story, pairs.candidate, places, self.starts, self.others)
 
 
-def _keys(pairs: Pairs, stories: int) -> NDArray[np.int64]:
-    return pairs.story * stories + pairs.candidate
+@compiled
+def _of_pairs(
+    story: NDArray[np.int64],
+    candidate: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    others: NDArray[np.int64],
+    place: NDArray[np.int64],
+    sides: NDArray[np.uint8],
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    places, linked = np.zeros(len(story), np.int64), np.zeros(len(story), np.uint8)
+    for row in range(len(story)):
+        begin, end = starts[story[row]], starts[story[row] + 1]
+        at = begin + np.searchsorted(others[begin:end], candidate[row])
+        if at < end and others[at] == candidate[row]:
+            places[row], linked[row] = place[at], sides[at]
+    return places, linked
 
 
-def _found(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Find where among ``keys``, ascending, each one wanted (p,) is, and whether it is there at all."""
-    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    there = keys[at] == wanted if len(keys) else np.zeros(len(wanted), np.bool_)
-    return at, there
+@compiled
+def _beside(
+    story: NDArray[np.int64],
+    candidate: NDArray[np.int64],
+    places: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    others: NDArray[np.int64],
+) -> NDArray[np.uint8]:
+    told = np.full((len(story), BESIDE), NOBODY, np.uint8)
+    # Of one list at a time: who is in it, from 1 on, and who is linked to its story.
+    listed, linked = np.zeros(len(starts), np.int32), np.zeros(len(starts), np.uint8)
+    begin = 0
+    while begin < len(story):
+        own = story[begin]
+        end = begin
+        while end < len(story) and story[end] == own:
+            listed[candidate[end]] = places[end] + 1
+            end += 1
+        for at in range(starts[own], starts[own + 1]):
+            linked[others[at]] = 1
+        for row in range(begin, end):
+            first, last = starts[candidate[row]], starts[candidate[row] + 1]
+            found = np.empty(last - first, np.int64)
+            size = 0
+            for at in range(first, last):
+                if listed[others[at]] > 0:
+                    found[size] = ((1 - linked[others[at]]) << 32) + listed[others[at]] - 1
+                    size += 1
+            best = np.sort(found[:size])
+            for turn in range(min(size, BESIDE)):
+                told[row, turn] = min(best[turn] & 0xFFFFFFFF, NOBODY)
+        for at in range(starts[own], starts[own + 1]):
+            linked[others[at]] = 0
+        for row in range(begin, end):
+            listed[candidate[row]] = 0
+        begin = end
+    return told

@@ -18,7 +18,6 @@ from recommender.candidates import Pairs
 from recommender.engine import Engine
 from recommender.errors import NothingToLearn, UsageError
 from recommender.features import FEATURES, GROUPS, NAMES
-from recommender.graph import LinkGraph
 from recommender.index import Index
 from recommender.pipeline.progress import Progress
 from recommender.pipeline.ranking import describe, linked
@@ -96,8 +95,7 @@ def learn(
 
 def _links_around(index: Index, pairs: Pairs, links: NDArray[np.int64]) -> NDArray[np.float32]:
     """Describe pairs (p,) by links (m, 2) alone: the link columns, (p, 4)."""
-    graph = LinkGraph.of(index.lists[0], links)
-    return np.column_stack(list(graph.columns(pairs.story, pairs.candidate))).astype(np.float32)
+    return index.knowing(links).graph.columns(pairs.story, pairs.candidate)
 
 
 def unread(ranker: Ranker, groups: Collection[str]) -> Ranker:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender import copies, default, models
-from recommender.candidates import GENERATORS, Pairs
+from recommender.candidates import Pairs
 from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import Engine, local
 from recommender.features import GROUP_OF, GROUPS, NAMES, features
 from recommender.index import Index, prepare
 from recommender.pipeline.curating import CuratedLinks
+from recommender.pipeline.listing import listed
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import STORIES
 from recommender.ranker import Ranker
 from recommender.reasons import Parts
+from recommender.search import SEARCH
 from recommender.store import Store
 
 NEIGHBOURS = 50
@@ -49,13 +52,13 @@ def recompute(
     """
     active = models.active(root)
     if active is None:
-        generators, ranker, name = GENERATORS, default.ranker(), default.NAME
+        search, ranker, name = SEARCH, default.ranker(), default.NAME
     else:
         model = models.load(root, active)
-        generators, ranker, name = model.generators, model.ranker, model.id
+        search, ranker, name = model.search, model.ranker, model.id
     with store.writing("recompute"):
         corpus = store.corpus()
-        space, index = prepare(corpus, generators, engine)
+        space, index = prepare(corpus, search, engine)
         index = index.knowing(corpus.links)
         curated = CuratedLinks.of(corpus)
         # What the trees say before they have looked at anything is the same of every pair.
@@ -64,16 +67,25 @@ def recompute(
         rows = np.arange(len(corpus))
         batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
         shared = (index, ranker, parts, curated, corpus.ids, copies.groups(corpus, index), k)
-        blocks = list(progress(engine(_pack_block, shared, batches), len(batches), "ranking stories"))
-        lists = [both for block in blocks for both in block]
+        blocks = progress(engine(_pack_block, shared, batches), len(batches), "ranking stories")
+        counted = _Counted(zip(corpus.ids.tolist(), chain.from_iterable(blocks), strict=True))
         generation = store.publish(
-            name,
-            ((article, *both) for article, both in zip(corpus.ids.tolist(), lists, strict=True)),
-            parts=parts.to_json(),
-            vocabulary=space.vocabulary().to_bytes(),
+            name, counted, parts=parts.to_json(), vocabulary=space.vocabulary().to_bytes()
         )
-    kept = sum(len(packed) for packed, _ in lists) // NEIGHBOUR_DTYPE.itemsize
-    return Recomputed(generation, name, len(corpus), kept)
+    return Recomputed(generation, name, len(corpus), counted.bytes // NEIGHBOUR_DTYPE.itemsize)
+
+
+class _Counted:
+    """Lists on their way to the store, and how many bytes of neighbours they were."""
+
+    def __init__(self, lists: Iterable[tuple[int, tuple[bytes, bytes]]]) -> None:
+        self._lists = lists
+        self.bytes = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes, bytes]]:
+        for article, (packed, reasons) in self._lists:
+            self.bytes += len(packed)
+            yield article, packed, reasons
 
 
 def _pack_block(
@@ -87,24 +99,16 @@ def _pack_block(
     index, ranker, parts, curated, ids, groups, k = shared
     pairs = index.pairs(stories, curated.among(stories))
     matrix = features(index, pairs)
-    packed = np.zeros(len(pairs), NEIGHBOUR_DTYPE)
-    packed["article"] = ids[pairs.candidate]
-    packed["score"] = ranker.score(matrix)
-    packed["curated"], sides = curated.of_pairs(pairs, len(ids))
-    kept: list[NDArray[np.int64]] = []
-    for story, run in pairs.runs():
-        some = packed[run]
-        first = np.where(some["curated"] > 0, some["curated"], np.iinfo(np.int16).max)
-        best = np.lexsort((some["article"], -some["score"], first))[:k]
-        best = run.start + best[np.lexsort((some["article"][best], -some["score"][best]))]
-        packed["group"][best] = copies.numbered(groups[pairs.candidate[best]], groups[story])
-        kept.append(best)
-    rows = np.concatenate(kept) if kept else np.zeros(0, np.int64)
-    ends = np.cumsum([0, *map(len, kept)])
-    places = np.arange(len(rows)) - np.repeat(ends[:-1], np.diff(ends))
-    listed = Pairs(pairs.story[rows], pairs.candidate[rows])
-    shares = ranker.parts(matrix[rows], GROUP_OF)[:, :-1]
-    reasons = parts.pack(shares, sides[rows], curated.beside(listed, places, len(ids)))
-    packed = packed[rows]
-    lists = {int(listed.story[a]): (packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(ends)}
-    return [lists.get(int(story), (b"", b"")) for story in stories]
+    scores = ranker.score(matrix)
+    places, sides = curated.of_pairs(pairs)
+    lists = listed(stories, pairs.story, pairs.candidate, scores, places, groups, k)
+    kept = lists.pairs
+    packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
+    packed["article"] = ids[pairs.candidate[kept]]
+    packed["score"] = scores[kept]
+    packed["curated"] = places[kept]
+    packed["group"] = lists.group
+    shown = Pairs(pairs.story[kept], pairs.candidate[kept])
+    shares = ranker.parts(matrix[kept], GROUP_OF)[:, :-1]
+    reasons = parts.pack(shares, sides[kept], curated.beside(shown, lists.place))
+    return [(packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(lists.starts.tolist())]

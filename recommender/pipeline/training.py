@@ -10,7 +10,6 @@ import numpy as np
 
 from recommender import default, models
 from recommender.articles import iso
-from recommender.candidates import GENERATORS
 from recommender.engine import Engine, local
 from recommender.errors import NothingToLearn
 from recommender.evaluation import cold
@@ -49,7 +48,7 @@ def train(
     ``NothingToLearn`` where the links are too few.
     """
     corpus = store.corpus()
-    space, index = prepare(corpus, GENERATORS, engine)
+    _, index = prepare(corpus, engine=engine)
     ranker = learn(index, corpus.links, default.ranker(), engine, progress)
     try:
         evaluation = ask(index, cold(corpus), 10, SYSTEMS, engine, progress).summary()
@@ -62,7 +61,7 @@ def train(
         "linked_stories": len(np.unique(corpus.links)),
         "fingerprint": models.fingerprint(corpus),
     }
-    model = models.write(root, ranker, GENERATORS, space, data, report)
+    model = models.write(root, ranker, index.search, data, report)
     if activate:
         models.activate(root, model.id)
     # An import may be at work: what was learned is on the disk, and its record can wait for a minute.
