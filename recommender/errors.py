@@ -13,6 +13,9 @@
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
     │   └── StoreLocked         another writer is at work
+    ├── EngineError
+    │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
+    │   └── EngineLost          the scheduler or all workers went away in the middle
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
     └── ModelError
@@ -89,6 +92,18 @@ class StoreOutdated(StoreError):
 
 class StoreLocked(StoreError):
     """Another writer is at work."""
+
+
+class EngineError(RecommenderError):
+    """Something about the machines that blocks of work are sent to."""
+
+
+class EngineUnavailable(EngineError):
+    """No scheduler answers, or there are no workers of this version."""
+
+
+class EngineLost(EngineError):
+    """The scheduler or all workers went away in the middle; what was served before still is."""
 
 
 class NothingToLearn(RecommenderError):

@@ -54,9 +54,13 @@ class Settings(BaseSettings):
         default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."
     )
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer requests.")
-    engine: Literal["local", "processes"] = Field(
+    engine: Literal["local", "processes", "dask"] = Field(
         default="processes",
-        description="What trains, ranks and evaluates: this process, or one process a core.",
+        description="What trains, ranks and evaluates: this process, one process a core, or a Dask cluster.",
+    )
+    scheduler: str = Field(
+        default="",
+        description="Scheduler of the Dask cluster, tcp://host:8786; without one, workers start here.",
     )
     neighbours: int = Field(
         default=50, ge=10, le=200, description="Related stories kept of each story; filters choose from them."
