@@ -17,7 +17,8 @@ from recommender.candidates import Pairs
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local
 from recommender.graph import LinkGraph
-from recommender.search import SEARCH, Nearest, Postings, Search, Times, nearest, postings
+from recommender.postings import Postings, Times, postings
+from recommender.search import SEARCH, Nearest, Search, nearest
 from recommender.text import TextSpace, Vectors
 
 STORIES = 2_048
