@@ -7,11 +7,12 @@ From the top down:
 
 - Sections have beats, and each its own words, drawn by rank after Zipf and Mandelbrot.
 - An event belongs to a beat, and one to ``LARGEST`` stories cover it within hours to days.  It has names,
-  some never heard before, and key words; its stories draw from both, in other forms and another order.
-  A third of the events belong to sagas, which share words over months.
+  some never heard before, and key words; its stories draw from both, in other forms and another order,
+  stories that take the same angle mostly the same ones.  Most events belong to sagas, which share words
+  over months.
 - New names keep coming, ever more slowly (Heaps), and so do words that hardly any other story has.
 - Some stories are copies of another outlet's, their excerpts cut elsewhere.
-- Editors link some stories: mostly to the same event, else to its saga, or to its beat.
+- Editors link some stories: mostly from the same angle, else of the same event, its saga, or its beat.
 """
 
 from __future__ import annotations
@@ -46,16 +47,20 @@ OLD_NAMES = 3_000
 EVENT_NAMES = 5
 EVENT_WORDS = 14
 """Words an event has, those that its stories use most first; up to ``EVENT_NAMES`` of them are names."""
-SAGA_WORDS = 5
-IN_SAGAS = 0.35
-EVENTS_OF_A_SAGA = 8
-SAGA_DAYS = 40.0
+SAGA_WORDS = 8
+IN_SAGAS = 0.6
+EVENTS_OF_A_SAGA = 15
+SAGA_DAYS = 60.0
 LARGEST = 80
 COPIES = 0.06
+NEW_ANGLE = 0.3
+"""How often the next story of an event takes another angle."""
 
 CURATED = 0.15
 """Share of the stories that editors gave links, three on average."""
 
+LINKED = 0.7, 0.9, 0.98
+"""Cumulative shares of links within an angle, an event and a saga; the rest, within a beat."""
 LOOKED_AT = 3
 """Stories that an editor looks at for every link."""
 
@@ -68,21 +73,18 @@ def news(stories: int, seed: int = 0, rate: float = 250.0) -> Corpus:
     """Make up ``stories`` stories, ``rate`` of them a day, in the order in which they came out."""
     rng = np.random.default_rng(seed)
     events = Events.happening(stories, rate, rng)
-    event = np.repeat(np.arange(len(events.size)), events.size)
-    days = _days(events.day[event], event, rate, rng)
-    # How close a story stays to its event differs from story to story.
-    close = rng.beta(2.6, 2.2, stories)
-    titles, excerpts = _texts(events, event, close, rng)
-    order = np.argsort(days, kind="stable")
-    event, days, close = event[order], days[order], close[order]
+    told = Told.of(events, rate, rng)
+    titles, excerpts = _texts(events, told, rng)
+    order = np.argsort(told.day, kind="stable")
+    told = told.of_rows(order)
     titles, excerpts = [titles[row] for row in order], [excerpts[row] for row in order]
     provider = drawn(ranks(PROVIDERS, 0.9, 5), stories, rng)
     providers = [f"{name}.example" for name in _outlets(events.language)]
     topics = [(name,) for name in SECTIONS]
-    published = days + FIRST_DAY.timestamp() / 86_400
+    published = told.day + FIRST_DAY.timestamp() / 86_400
     return Corpus(
         ids=np.arange(1, stories + 1),
-        urls=_urls(days, [providers[one] for one in provider], titles),
+        urls=_urls(told.day, [providers[one] for one in provider], titles),
         titles=titles,
         excerpts=excerpts,
         # Whole seconds, as a store keeps them.
@@ -90,9 +92,9 @@ def news(stories: int, seed: int = 0, rate: float = 250.0) -> Corpus:
         quality=np.clip(np.round(rng.normal(60, 25, stories)), 1, 150),
         providers=[providers[one] for one in provider],
         types=["video" if one else "article" for one in rng.random(stories) < 0.04],
-        topics=[topics[one] for one in events.beat[event] // BEATS],
+        topics=[topics[one] for one in events.beat[told.event] // BEATS],
         tags=[()] * stories,
-        links=_links(events, event, close, rng),
+        links=_links(events, told, rng),
     )
 
 
@@ -198,6 +200,38 @@ def _days(began: Floats, event: Ints, rate: float, rng: np.random.Generator) -> 
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Which event each story (n,) tells, and how.
+
+    ``angle`` is the angle it takes, no two events' have one number; ``day`` when
+    it came out; ``close``, 0–1, how much of its text is about its event.
+    """
+
+    event: Ints
+    angle: Ints
+    day: Floats
+    close: Floats
+
+    @classmethod
+    def of(cls, events: Events, rate: float, rng: np.random.Generator) -> Told:
+        """Tell all events, one after the other, each from its first story to its last."""
+        event = np.repeat(np.arange(len(events.size)), events.size)
+        day = _days(events.day[event], event, rate, rng)
+        day = day[np.lexsort((day, event))]
+        new = rng.random(len(event)) < NEW_ANGLE
+        new[:1] = True
+        new[1:] |= event[1:] != event[:-1]
+        return cls(event, np.cumsum(new) - 1, day, rng.beta(2.4, 2.4, len(event)))
+
+    def of_rows(self, rows: Ints | slice) -> Told:
+        """Pick some of the stories."""
+        return Told(self.event[rows], self.angle[rows], self.day[rows], self.close[rows])
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
 # Texts
 
 EXPONENT = 1.1
@@ -208,63 +242,68 @@ FILLED = 0.36, 0.62
 """Share of the words that have a filler before them, in a title and in an excerpt."""
 
 
-def _texts(
-    events: Events, event: Ints, close: Floats, rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
-    """Write the titles and excerpts of stories (n,), block by block; ``event`` is ascending."""
+def _texts(events: Events, told: Told, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Write the titles and excerpts of stories (n,), block by block, event after event."""
     general = rng.permutation(LEMMAS // 4)
     general = np.r_[general, np.arange(LEMMAS // 4, LEMMAS)]
     titles: list[str] = []
     excerpts: list[str] = []
-    for start in range(0, len(event), BLOCK):
-        block = slice(start, start + BLOCK)
-        fields = _fields(events, event[block], close[block], general, start, rng)
-        _copy(fields, event[block], rng)
+    for start in range(0, len(told), BLOCK):
+        some = told.of_rows(slice(start, start + BLOCK))
+        fields = _fields(events, some, general, start, rng)
+        _copy(fields, some.event, rng)
         titles += [text[:1].upper() + text[1:] for text in fields[0::2]]
         excerpts += [text[:1].upper() + text[1:] + "." for text in fields[1::2]]
     return titles, excerpts
 
 
-def _fields(
-    events: Events, event: Ints, close: Floats, general: Ints, before: int, rng: np.random.Generator
-) -> list[str]:
+def _fields(events: Events, told: Told, general: Ints, before: int, rng: np.random.Generator) -> list[str]:
     """Write title and excerpt of stories (b,) in turns, 2b texts; ``before`` stories were there already."""
-    count = len(event)
+    count = len(told)
     slots = np.empty(2 * count, np.int64)
     slots[0::2] = np.clip(np.round(rng.normal(*TITLE_SLOTS, count)), 2, 14)
     slots[1::2] = np.clip(np.round(EXCERPT_SLOTS[0] * np.exp(rng.normal(0, EXCERPT_SLOTS[1], count))), 3, 45)
     field = np.repeat(np.arange(2 * count), slots)
     total = len(field)
-    told = event[field // 2]
-    close = np.repeat(close, 2)
+    event = told.event[field // 2]
+    close = np.repeat(told.close, 2)
     # Titles stay closer to the event.
-    close[0::2] = np.minimum(1.2 * close[0::2] + 0.15, 0.95)
+    close[0::2] = np.minimum(0.8 * close[0::2] + 0.45, 0.97)
     kind = np.searchsorted([0.32, 0.55, 0.96], rng.random(total))
     of_event = rng.random(total) < close[field]
     lemma = np.empty(total, np.int64)
 
     place: Ints = np.cumsum(of_event) - of_event
     place -= np.repeat(place[np.r_[0, np.cumsum(slots)[:-1]]], slots)
-    # A title has room for what matters most.
-    rarity = np.arange(1, EVENT_WORDS + 1) ** np.tile([[1.7], [0.8]], (count, 1))
-    order = np.argsort(rng.exponential(1.0, (2 * count, EVENT_WORDS)) * rarity, axis=1)
+    order = _order(told, rng)
     chosen = np.flatnonzero(of_event)
-    lemma[chosen] = events.words[told[chosen], order[field[chosen], place[chosen] % EVENT_WORDS]]
+    lemma[chosen] = events.words[event[chosen], order[field[chosen], place[chosen] % EVENT_WORDS]]
 
     chosen = np.flatnonzero(~of_event & (kind == 0))
     lemma[chosen] = events.beat_words[
-        events.beat[told[chosen]], drawn(ranks(BEAT_WORDS, 0.7, 2), len(chosen), rng)
+        events.beat[event[chosen]], drawn(ranks(BEAT_WORDS, 0.7, 2), len(chosen), rng)
     ]
     chosen = np.flatnonzero(~of_event & (kind == 1))
     word = drawn(ranks(SECTION_WORDS, 1.1, 4), len(chosen), rng)
-    lemma[chosen] = events.section_words[events.beat[told[chosen]] // BEATS, word]
+    lemma[chosen] = events.section_words[events.beat[event[chosen]] // BEATS, word]
     chosen = np.flatnonzero(~of_event & (kind == 2))
     lemma[chosen] = general[drawn(ranks(LEMMAS, EXPONENT, 6), len(chosen), rng)]
     chosen = np.flatnonzero(~of_event & (kind == 3))
     rare = int(events.names[-1]) + _power(np.full(len(chosen), _rare(before + count)), 0.5, rng)
-    known = _power(events.names[told[chosen]], 0.7, rng)
+    known = _power(events.names[event[chosen]], 0.7, rng)
     lemma[chosen] = LEMMAS + np.where(rng.random(len(chosen)) < 0.7, rare, known)
     return _written(events.language, lemma, field, 2 * count, rng)
+
+
+def _order(told: Told, rng: np.random.Generator) -> Ints:
+    """Order the words of their events for the titles and excerpts of stories (b,): rows (2b, EVENT_WORDS)."""
+    first = told.angle[:1].sum()
+    angle = rng.exponential(1.0, (int(told.angle[-1:].sum() - first) + 1, EVENT_WORDS))[told.angle - first]
+    ranks_of_words = np.arange(1, EVENT_WORDS + 1)
+    # A title has room for what matters most, and for what matters from its angle.
+    title = rng.exponential(1.0, angle.shape) ** 0.3 * angle * ranks_of_words**0.5
+    excerpt = rng.exponential(1.0, angle.shape) * angle**0.8 * ranks_of_words**0.5
+    return np.argsort(np.stack([title, excerpt], axis=1).reshape(-1, EVENT_WORDS), axis=1)
 
 
 def _written(
@@ -316,23 +355,22 @@ def _urls(days: Floats, providers: list[str], titles: list[str]) -> list[str]:
     ]
 
 
-def _links(events: Events, event: Ints, close: Floats, rng: np.random.Generator) -> Ints:
+def _links(events: Events, told: Told, rng: np.random.Generator) -> Ints:
     """Curate links (m, 2) among stories (n,), which are in the order in which they came out."""
-    count = len(event)
-    # Of those with something to link to, more than of others: at least one of three kinds of neighbours.
-    groups = (event, events.saga[event], events.beat[event])
-    lonely = np.bincount(event)[event] == 1 if count else np.zeros(0, bool)
-    weight = np.where(lonely, 0.03, 1.0)
-    source = np.sort(
-        np.argsort(rng.exponential(1.0, count) / weight, kind="stable")[: round(CURATED * count)]
-    )
+    count = len(told)
+    lonely = events.size[told.event] == 1
+    # Editors link where there is something to link to, and now and then where there is little.
+    drawn_first = np.argsort(rng.exponential(1.0, count) / np.where(lonely, 0.03, 1.0))
+    source = np.sort(drawn_first[: round(CURATED * count)])
     source = np.repeat(source, 1 + rng.poisson(3.0, len(source)))
-    kind = np.searchsorted([0.86, 0.97], rng.random(len(source)))
-    # Who has no other story of the event, or the saga, gets one of the beat.
+    kind = np.searchsorted(LINKED, rng.random(len(source)))
+    # Who has no other story of the angle, or the event, or the saga, gets one of what is next.
     target = np.full(len(source), -1)
-    for number, group in enumerate(groups):
+    for number, group in enumerate(
+        (told.angle, told.event, events.saga[told.event], events.beat[told.event])
+    ):
         wanted = (target < 0) & (kind <= number)
-        target[wanted] = _nearby(group, source[wanted], close, rng)
+        target[wanted] = _nearby(group, source[wanted], told.close, rng)
     pairs = np.column_stack([source, target])[target >= 0]
     _, first = np.unique(pairs, axis=0, return_index=True)
     return np.asarray(pairs[np.sort(first)], np.int64)
