@@ -72,7 +72,8 @@ def own_peak_mb() -> float:
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage: Linux hands a process what its parent had before it became another program.
-        return next(int(line.split()[1]) for line in status.open() if line.startswith("VmHWM")) / MB
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / MB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
 
 

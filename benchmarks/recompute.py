@@ -87,7 +87,7 @@ def main() -> None:
         rows += some
         # After every size: what was measured is not lost when a larger one is given up.
         if arguments.record:
-            record("recompute", HOW, some)
+            record("recompute", HOW, some, order=SYSTEMS)
     if grown := growth(rows):
         console.print(table(grown))
     if arguments.json:

@@ -62,25 +62,32 @@ def _version(package: str) -> str:
 
 
 def record(
-    section: str, how: str, rows: Iterable[Row], key: Sequence[str] = ("stories", "system"), file: Path = KEPT
+    section: str,
+    how: str,
+    rows: Iterable[Row],
+    key: Sequence[str] = ("stories", "system"),
+    order: Sequence[str] = (),
+    file: Path = KEPT,
 ) -> None:
     """Put rows into a section, in place of those with the same values of ``key``; ``how`` says what they are.
 
-    Rows of another machine, or of other versions, are dropped: seconds of two
-    machines do not belong in one table.
+    They stand by size, then by system in the ``order`` given.  Rows of another
+    machine, or of other versions, are dropped: seconds of two machines do not
+    belong in one table.
     """
     sections = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     here = machine()
     before = sections.get(section, {})
     kept = before["rows"] if before.get("machine") == here else []
     united = {tuple(str(row.get(name)) for name in key): row for row in [*kept, *rows]}
-    numbers = [name for name in key if all(isinstance(row.get(name), int) for row in united.values())]
+    place = {system: number for number, system in enumerate(order)}
     sections[section] = {
         "how": " ".join(how.split()),
         "machine": here,
         "date": datetime.now(UTC).date().isoformat(),
-        # Stable: within a size, systems stay in the order in which they were first measured.
-        "rows": sorted(united.values(), key=lambda row: [row[name] for name in numbers]),
+        "rows": sorted(
+            united.values(), key=lambda row: (row.get("stories", 0), place.get(row.get("system"), len(place)))
+        ),
     }
     file.write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
 
