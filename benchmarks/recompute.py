@@ -76,6 +76,9 @@ def main() -> None:
                         help="what takes longer is ended")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
     parser.add_argument("--record", action="store_true", help="also put them into docs/benchmarks.json")
+    parser.add_argument(
+        "--note", default="", help="what a reader must know: of other work on the machine, say"
+    )
     arguments = parser.parse_args()
     console = Console(highlight=False, width=130)
     rows: list[dict[str, Any]] = []
@@ -87,7 +90,7 @@ def main() -> None:
         rows += some
         # After every size: what was measured is not lost when a larger one is given up.
         if arguments.record:
-            record("recompute", HOW, some, order=SYSTEMS)
+            record("recompute", HOW, some, order=SYSTEMS, note=arguments.note)
     if grown := growth(rows):
         console.print(table(grown))
     if arguments.json:

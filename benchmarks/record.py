@@ -67,13 +67,15 @@ def record(
     rows: Iterable[Row],
     key: Sequence[str] = ("stories", "system"),
     order: Sequence[str] = (),
+    note: str = "",
     file: Path = KEPT,
 ) -> None:
     """Put rows into a section, in place of those with the same values of ``key``; ``how`` says what they are.
 
     They stand by size, then by system in the ``order`` given.  Rows of another
     machine, or of other versions, are dropped: seconds of two machines do not
-    belong in one table.
+    belong in one table.  ``note`` is what a reader must know of this measurement,
+    such as what else the machine did; the next one without a note drops it.
     """
     sections = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     here = machine()
@@ -83,6 +85,7 @@ def record(
     place = {system: number for number, system in enumerate(order)}
     sections[section] = {
         "how": " ".join(how.split()),
+        "note": note,
         "machine": here,
         "date": datetime.now(UTC).date().isoformat(),
         "rows": sorted(
@@ -93,17 +96,21 @@ def record(
 
 
 def growth(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Say for each system and step in size by what its seconds and its memory grow: a row a system."""
+    """Say by what each system's CPU seconds grow with each step in size: a row a system.
+
+    Not by what its seconds do: on a machine that others use, those of one size
+    may be several times too many, and those of the next not.
+    """
     grown: dict[str, dict[str, Any]] = {}
     sizes = sorted({row["stories"] for row in rows})
-    known = {(row["system"], row["stories"]): row for row in rows if "seconds" in row}
+    known = {(row["system"], row["stories"]): row for row in rows if "cpu_seconds" in row}
     for small, large in pairwise(sizes):
         for system in dict.fromkeys(row["system"] for row in rows):
             line = grown.setdefault(system, {"system": system})
             if (system, small) in known and (system, large) in known:
                 step = f"{small:,} → {large:,}, × {large / small:.3g}"
-                times = known[system, large]["seconds"] / known[system, small]["seconds"]
-                line[f"{step}: time_times"] = times
+                times = known[system, large]["cpu_seconds"] / known[system, small]["cpu_seconds"]
+                line[f"{step}_times"] = times
     return [line for line in grown.values() if len(line) > 1]
 
 
@@ -132,6 +139,9 @@ def columns(rows: Sequence[Row]) -> dict[str, str]:
     names = dict.fromkeys(name for row in rows for name in row if name != "over")
     if any("over" in row for row in rows):
         names["seconds"] = None
+    # As in ``HEADINGS``, whichever system stands first; what is not there stays where it is, in front.
+    place = {name: number for number, name in enumerate(HEADINGS)}
+    names = dict.fromkeys(sorted(names, key=lambda name: place.get(name, -1)))
     return {name: HEADINGS.get(name, name.removesuffix("_times").replace("_", " ")) for name in names}
 
 

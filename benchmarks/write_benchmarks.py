@@ -28,10 +28,11 @@ HEAD = """# Benchmarks
 
 Measured by the programs in `benchmarks/`, on archives of made-up news of any size; `make bench` measures
 the smaller sizes again and writes this page. Seconds are those of one machine, named below each table,
-and move with what else it does: ratios within a table are what carries over.
+and grow with what else it does meanwhile; CPU seconds, of all cores together, do so much less. Compare
+seconds only where nothing else ran.
 """
 
-GROWTH = """By what the seconds grow from size to size; what is in proportion to stories grows as they do:
+GROWTH = """By what CPU seconds grow from size to size; what is in proportion to stories grows as they do:
 """
 
 
@@ -43,6 +44,8 @@ def page(sections: dict[str, Any]) -> str:
         section = sections[name]
         rows = section["rows"]
         parts += [f"## {TITLES.get(name, name.capitalize())}\n", section["how"] + "\n", markdown(rows)]
+        if section.get("note"):
+            parts.append(section["note"] + "\n")
         sized = all({"stories", "system"} <= row.keys() for row in rows)
         if sized and (grown := growth(rows)):
             parts += [GROWTH, markdown(grown)]

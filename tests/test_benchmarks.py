@@ -114,17 +114,31 @@ def test_rows_replace_those_of_the_same_name(tmp_path: Path, monkeypatch: pytest
 
 def test_the_page_has_what_was_measured_and_nothing_else() -> None:
     rows = [
-        {"stories": 1_000, "system": "a", "seconds": 1.0, "peak_mb": 10.0, "asked": 1.0},
-        {"stories": 10_000, "system": "a", "seconds": 30.0, "peak_mb": 20.0, "asked": 0.025},
+        {"stories": 1_000, "system": "a", "seconds": 1.0, "cpu_seconds": 2.0, "peak_mb": 10.0, "asked": 1.0},
+        {
+            "stories": 10_000,
+            "system": "a",
+            "seconds": 30.0,
+            "cpu_seconds": 50.0,
+            "peak_mb": 20.0,
+            "asked": 0.025,
+        },
         {"stories": 10_000, "system": "b", "over": 60.0},
     ]
-    section = {"how": "Somehow.", "machine": MACHINE, "date": "2024-03-07", "rows": rows}
+    section = {
+        "how": "Somehow.",
+        "note": "It was busy.",
+        "machine": MACHINE,
+        "date": "2024-03-07",
+        "rows": rows,
+    }
     text = page({"later": section, "recompute": section})
     assert text.index("Ranking a whole archive") < text.index("## Later")
-    assert "| 10,000 | a | 30.0 | 20 | 2.50% |" in text
-    assert "| 10,000 | b | over 60 | – | – |" in text
-    assert "| a | × 30 |" in text
+    assert "| 10,000 | a | 30.0 | 50.0 | 20 | 2.50% |" in text
+    assert "| 10,000 | b | over 60 | – | – | – |" in text
+    assert "| a | × 25 |" in text
     assert "Somehow." in text
+    assert "It was busy." in text
     assert "2024-03-07: one, 2 cores, 8 GB" in text
     assert "recall" not in text
 
