@@ -210,7 +210,8 @@ def _terms(words: NDArray[np.int32], field: int, terms: NDArray[np.int64], count
 @compiled
 def _paired(first: np.int64, second: np.int32) -> np.int64:
     """Hash a pair of words, as ``terms.paired`` does."""
-    state = np.uint32(first) * np.uint32(0x9E3779B1) + np.uint32(second)
+    # Of two uint32 a compiled product has 64 bits.
+    state = np.uint32(np.uint32(first) * np.uint32(0x9E3779B1) + np.uint32(second))
     state = np.uint32(np.uint32(state ^ (state >> np.uint32(16))) * np.uint32(0x85EBCA6B))
     state = np.uint32(np.uint32(state ^ (state >> np.uint32(13))) * np.uint32(0xC2B2AE35))
     state = np.uint32(state ^ (state >> np.uint32(16)))

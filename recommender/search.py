@@ -21,6 +21,9 @@ from recommender.likeness import BLEND, NUMBERS, blank, compare, lay_out, take_u
 from recommender.postings import Postings, Times
 from recommender.text import Vectors
 
+MOST = 2**31 - 1
+"""Stories or entries that can be asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -32,6 +35,9 @@ class Search:
     on either side of the story, at most: so rare terms are looked up
     everywhere and common ones near in time, and a story costs no more in a
     large archive.
+
+    Raises ``ValueError`` for a ``decay`` that is not a positive number, and a
+    count that is not an integer from 1 to ``MOST``.
     """
 
     decay: float = 14.0
@@ -39,6 +45,14 @@ class Search:
     far: int = 60
     before: int = 50
     entries: int = 1_024
+
+    def __post_init__(self) -> None:
+        if type(self.decay) not in (int, float) or not 0 < self.decay < np.inf:
+            raise ValueError(f"decay: expected a number of days above 0, got {self.decay!r}")
+        for name in ("near", "far", "before", "entries"):
+            count = getattr(self, name)
+            if type(count) is not int or not 1 <= count <= MOST:
+                raise ValueError(f"{name}: expected an integer from 1 to {MOST}, got {count!r}")
 
 
 SEARCH = Search()

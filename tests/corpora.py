@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender import default
-from recommender.candidates import GENERATORS, Pairs
+from recommender.candidates import Pairs
 from recommender.corpus import Corpus
-from recommender.engine import local
 from recommender.features import FEATURES, features
 from recommender.index import Index, prepare
 from recommender.ranker import Ranker
@@ -99,7 +98,7 @@ class Learned:
 
 def learned(corpus: Corpus, taught: int) -> Learned:
     """Fit a ranker on the first ``taught`` stories; links among these are what the index knows."""
-    space, index = prepare(corpus, GENERATORS, local)
+    space, index = prepare(corpus)
     index = index.knowing(corpus.links[(corpus.links < taught).all(axis=1)])
     pairs = index.pairs(np.arange(len(corpus)))
     matrix = features(index, pairs)
