@@ -30,8 +30,8 @@ notebooks: .venv/test
 # Some minutes for the first, about ten for the second, on two cores.
 CORPORA = $(addprefix ../shared/corpora/,coronavirus diablo4 azure)
 compare: .venv/test
-	$(BIN)/python benchmarks/compare.py $(CORPORA) --json docs/measured.json
-	$(BIN)/python benchmarks/curve.py $(CORPORA) --json docs/measured.json
+	$(BIN)/python -m benchmarks.compare $(CORPORA) --json docs/measured.json
+	$(BIN)/python -m benchmarks.curve $(CORPORA) --json docs/measured.json
 
 # Measure speed and memory on made-up news, beside other programs, and write docs/benchmarks.md.  Larger sizes:
 #   .venv/bin/python -m benchmarks.recompute 200000 --record
@@ -43,11 +43,11 @@ bench: .venv/bench
 
 # Learn the default ranker from them again: the same stories give the same file.
 default-ranker: .venv/test
-	$(BIN)/python benchmarks/default_ranker.py $(CORPORA)
+	$(BIN)/python -m benchmarks.default_ranker $(CORPORA)
 
 # Rewrite the help texts in docs/cli.md, the picture, the tables of what was measured, and docs/benchmarks.md.
 docs: .venv/test
-	$(BIN)/python benchmarks/write_docs.py
+	$(BIN)/python -m benchmarks.write_docs
 	$(BIN)/python -m benchmarks.write_benchmarks
 
 .venv/bin/python:

@@ -47,7 +47,7 @@ def describe(corpus: Corpus) -> dict[str, str]:
     slope = np.polyfit(np.log(ranks), np.log(often[ranks - 1]), 1)[0]
     source, target = corpus.links.T
     shared = np.array([len(telling[a] & telling[b]) for a, b in corpus.links])
-    blend = TextSpace().fit_transform(corpus.titles, corpus.excerpts)["blend"]
+    blend = TextSpace().fit_transform(corpus.titles, corpus.excerpts).view("blend")
     linked = np.asarray(blend[source].multiply(blend[target]).sum(axis=1)).ravel()
     above, best = _around(blend)
     days = np.abs(corpus.published[source] - corpus.published[target])

@@ -39,7 +39,7 @@ class Lists(NamedTuple):
     peak_mb: float
 
 
-def ours(corpus: Corpus, k: int = 10, engine: str = "processes") -> Lists:
+def ours(corpus: Corpus, k: int = 10, engine: str = "local") -> Lists:
     """Rank all stories by the default ranker; no link is known."""
     everything = np.arange(len(corpus))
     with Meter() as meter:
@@ -48,15 +48,15 @@ def ours(corpus: Corpus, k: int = 10, engine: str = "processes") -> Lists:
     return Lists(rows, meter.seconds, meter.peak_mb)
 
 
-def found(corpus: Corpus, stories: Ints, k: int, engine: str = "processes") -> Ints:
+def found(corpus: Corpus, stories: Ints, k: int, engine: str = "local") -> Ints:
     """Find the candidates of some stories (s,) as a recompute does: rows (s, k) of the first order."""
     _, index = prepare(corpus, engine=named(engine))
-    return index.lists[0].found[stories, :k]
+    return index.nearest.near[stories, :k].astype(np.int64)
 
 
 def scorer(corpus: Corpus) -> Callable[[Ints], NDArray[np.float32]]:
     """Give what scores all stories for some, by that order, leaving none out: (s,) → (s, n), itself 0."""
-    view = TextSpace().fit_transform(corpus.titles, corpus.excerpts)["blend"]
+    view = TextSpace().fit_transform(corpus.titles, corpus.excerpts).view("blend")
     columns = view.T.tocsr()
 
     def scores(stories: Ints) -> NDArray[np.float32]:

@@ -72,7 +72,7 @@ def main() -> None:
     )
     parser.add_argument("sizes", nargs="*", type=int, default=[5_000, 50_000], metavar="STORIES")
     parser.add_argument("--sample", type=int, default=1_000, metavar="STORIES", help="how many are checked")
-    parser.add_argument("--engine", choices=list(ENGINES), default="processes")
+    parser.add_argument("--engine", choices=list(ENGINES), default="local")
     parser.add_argument("--timeout", type=float, default=3_600, metavar="SECONDS")
     parser.add_argument("--record", action="store_true", help="also put them into docs/benchmarks.json")
     arguments = parser.parse_args()

@@ -69,7 +69,7 @@ def main() -> None:
     )
     parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), metavar="STORIES")
     parser.add_argument("--system", action="append", choices=SYSTEMS, help="only this one, or these")
-    parser.add_argument("--engine", choices=list(ENGINES), default="processes", help="that this project uses")
+    parser.add_argument("--engine", choices=list(ENGINES), default="local", help="that this project uses")
     parser.add_argument("--budget", type=float, default=300, metavar="SECONDS",
                         help="a rival that would take longer is asked for a sample")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=1_800, metavar="SECONDS",

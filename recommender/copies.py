@@ -95,7 +95,7 @@ def _near(index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     found, scores = index.nearest.before, index.nearest.scores
     story, place = np.nonzero(found >= 0)
     other = found[story, place].astype(np.int64)
-    days = np.abs(index.published[story] - index.published[other])
+    days = np.abs(index.columns.published[story] - index.columns.published[other])
     near = ~(days > DAYS) & (scores[story, place] >= _NEAR * decayed(days, index.search.decay))
     return story[near], other[near]
 

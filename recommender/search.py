@@ -57,6 +57,10 @@ class Search:
 
 SEARCH = Search()
 
+EARLIER, LATER = np.float32(0.05), np.float32(0.1)
+"""Least likeness in words for ``far``, of at most ½.  Below, one word in common is as good as another; and
+with a higher one for later stories, few lists of an archive change as it grows."""
+
 SPARE = 1.5
 """Stories compared exactly, as a multiple of those wanted: their order may be another."""
 
@@ -83,8 +87,8 @@ class _Read(NamedTuple):
 
     ``sums`` (n,) by place, 0 but while a story is looked at.  ``places`` of
     those that share a term with it, and of each of these the likeness in words
-    (``alike``), in all, faded (``faded``), and that if it came out before, 0 if
-    not (``earlier``).
+    (``alike``), in all and faded (``faded``), and that if it came out before
+    (``earlier``); 0 where it does not count.
     """
 
     sums: NDArray[np.float32]
@@ -165,15 +169,17 @@ def reached(
     the others need not be asked.
     """
     read = _room(len(times.order))
+    alike_in_words = np.empty_like(read.alike)
     found = np.zeros(len(times.order), np.bool_)
     for story in stories:
         own = times.place[story]
         count = _add_up(vectors, lists, story, own, entries, read)
+        alike_in_words[:count] = read.alike[:count]
         _fade(read, count, times, own, decay)
         for at in range(count):
             other = times.order[read.places[at]]
-            faded, alike = read.faded[at] * _SURELY, read.alike[at] * _SURELY
-            later = read.places[at] > own
+            faded, later = read.faded[at] * _SURELY, read.places[at] > own
+            alike = _counted(alike_in_words[at] * _SURELY, not later)
             found[other] |= faded > 0 and (
                 faded >= least[other, 0] or (later and faded >= scores[other, scores.shape[1] - 1])
             )
@@ -204,7 +210,7 @@ def _add_up(vectors: Vectors, lists: Postings, story: int, own: int, entries: in
         count = _add(lists, vectors.words[at], own, entries, read.sums, read.places, count)
     told = count
     for at in range(told):
-        read.alike[at] = read.sums[read.places[at]] if read.places[at] != own else np.float32(0)
+        read.alike[at] = read.sums[read.places[at]]
     words = len(vectors.word_idf)
     for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
         count = _add(lists, words + vectors.letters[at], own, entries, read.sums, read.places, count)
@@ -259,6 +265,7 @@ def _fade(read: _Read, count: int, times: Times, own: int, decay: float) -> None
             faded *= _FADING[_TABLE - 1 if step >= _TABLE else _STEPS]
         read.faded[at] = faded
         read.earlier[at] = faded if read.places[at] < own else np.float32(0)
+        read.alike[at] = _counted(read.alike[at], read.places[at] > own)
         read.sums[place] = 0
 
 
@@ -266,6 +273,12 @@ _LOW = 0xFFFFFFFF
 _BINS = 640
 _FIRST = 97 << 4
 """Scores are counted by their exponent and four bits more, from 2⁻³⁰ on: two of a bin differ by 6 %."""
+
+
+@compiled
+def _counted(alike: np.float32, later: bool) -> np.float32:
+    """Likeness in words, where it is enough for ``far``; what came out later has to be more alike."""
+    return alike if alike >= (LATER if later else EARLIER) else np.float32(0)
 
 
 @compiled
