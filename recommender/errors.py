@@ -12,7 +12,8 @@
     ├── StoreError
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
-    │   └── StoreLocked         another writer is at work
+    │   ├── StoreLocked         another writer is at work
+    │   └── StaleGeneration     lists were to be amended that are served no more
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
     └── ModelError
@@ -89,6 +90,10 @@ class StoreOutdated(StoreError):
 
 class StoreLocked(StoreError):
     """Another writer is at work."""
+
+
+class StaleGeneration(StoreError):
+    """Lists were to be amended that are served no more."""
 
 
 class NothingToLearn(RecommenderError):

@@ -57,10 +57,10 @@ def prepare(corpus: Corpus, search: Search = SEARCH, engine: Engine = local) -> 
     """Fit the text space on all stories, find those nearest to each, index them; no links are known."""
     texts = Texts.of(corpus.titles, corpus.excerpts)
     space = TextSpace().learn(texts)
-    return space, index(Columns.of(corpus), space.vectors(texts), search, engine)
+    return space, index_of(Columns.of(corpus), space.vectors(texts), search, engine)
 
 
-def index(columns: Columns, vectors: Vectors, search: Search, engine: Engine = local) -> Index:
+def index_of(columns: Columns, vectors: Vectors, search: Search, engine: Engine = local) -> Index:
     """Find those nearest to each story, and index them; no links are known."""
     times = Times.of(columns.published)
     found = find(np.arange(len(columns)), vectors, postings(vectors, times), times, search, engine)

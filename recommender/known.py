@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from recommender.analysis import Bags, Texts
 from recommender.columns import Columns
+from recommender.index import Index
 
 PART: Final = 16_384
 """Stories whose texts are kept together: about 12 MB."""
@@ -32,9 +33,12 @@ class Known:
 
     ``columns`` and ``texts`` are theirs, ``digests`` (n,) what tells whether
     they changed; ``links`` (m, 2) were the curated ones, as rows.  ``before``,
-    ``scores`` (n, k) and ``least`` (n, 2) are as ``search.Nearest`` has them,
-    ``groups`` (n,) as ``copies.groups`` gives them.
+    ``scores`` (n, any) and ``least`` (n, 2) are as ``search.Nearest`` has them,
+    ``groups`` (n,) as ``copies.groups`` gives them.  Of each story ``k``
+    neighbours were published.
     """
+
+    k: int
 
     columns: Columns
     texts: Texts
@@ -45,14 +49,33 @@ class Known:
     least: NDArray[np.float32]
     groups: NDArray[np.int64]
 
-    def parts(self) -> Iterator[tuple[str, bytes]]:
-        """Write it: names and bytes, the same for the same contents."""
+    @classmethod
+    def of(
+        cls,
+        index: Index,
+        texts: Texts,
+        digests: NDArray[np.bytes_],
+        links: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        k: int,
+    ) -> Self:
+        """Gather what is to be kept of an index of stories with these texts."""
+        near = index.nearest
+        return cls(k, index.columns, texts, digests, links, near.before, near.scores, near.least, groups)
+
+    def parts(self, stable: int = 0, before: int = 0) -> Iterator[tuple[str, bytes]]:
+        """Write it: names and bytes, the same for the same contents.
+
+        The texts of the first ``stable`` stories are known to be kept already
+        and left out, but for the last of them; there were ``before`` stories.
+        """
         told = {each.name: getattr(self.columns, each.name) for each in fields(Columns)}
         for name in _NAMES:
             told[name] = np.frombuffer(orjson.dumps(told[name]), np.uint8)
-        told |= {name: getattr(self, name) for name in _LISTS}
+        told |= {name: getattr(self, name) for name in _LISTS} | {"k": np.array(self.k)}
         yield "lists", _packed(told)
-        for number, start in enumerate(range(0, len(self.texts), PART)):
+        for number in range(stable // PART, -(-max(len(self.texts), before) // PART)):
+            start = min(number * PART, len(self.texts))
             some = self.texts.rows(np.arange(start, min(start + PART, len(self.texts))))
             yield (
                 f"texts {number:06}",
@@ -60,7 +83,7 @@ class Known:
             )
 
     @classmethod
-    def of(cls, parts: Mapping[str, bytes]) -> Self:
+    def read(cls, parts: Mapping[str, bytes]) -> Self:
         """Read what ``parts`` wrote; raises ``ValueError`` for anything else."""
         try:
             told = _unpacked(parts["lists"])
@@ -71,7 +94,7 @@ class Known:
                 [Texts.of((), ())]
                 + [_texts(_unpacked(parts[name])) for name in sorted(parts) if name.startswith("texts ")]
             )
-            known = cls(columns, texts, **{name: told[name] for name in _LISTS})
+            known = cls(int(told["k"]), columns, texts, **{name: told[name] for name in _LISTS})
         except (KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
             raise ValueError(f"not what a recompute keeps: {error!r}") from error
         if any(len(getattr(known, name)) != len(columns) for name in _LISTS if name != "links"):
@@ -79,7 +102,7 @@ class Known:
         return known
 
 
-_LISTS: Final = tuple(each.name for each in fields(Known))[2:]
+_LISTS: Final = tuple(each.name for each in fields(Known))[3:]
 
 
 def _arrays(texts: Texts) -> Iterator[tuple[str, str, NDArray[Any]]]:

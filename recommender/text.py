@@ -13,6 +13,7 @@ one matrix would (0.6 KB a story).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
@@ -129,6 +130,11 @@ class TextSpace:
     def transform(self, titles: Sequence[str], excerpts: Sequence[str]) -> Vectors:
         """Make vectors of stories the space need not have seen."""
         return self.vectors(Texts.of(titles, excerpts))
+
+    @property
+    def stories(self) -> int:
+        """How many stories it learned from: a term that one of them has is so rare."""
+        return round(2 * math.exp(self.words_.unseen - 1) - 1)
 
     def learn(self, texts: Texts) -> Self:
         """Learn terms and idf; idf as scikit-learn smooths it: ln((1 + n) / (1 + df)) + 1."""

@@ -14,6 +14,7 @@ from recommender.store.schema import (
     aliases,
     articles,
     generations,
+    known,
     links,
     models,
     neighbours,
@@ -92,6 +93,8 @@ class Status:
 # The active generation is looked up in the same statement, so a publish between the two cannot mix them.
 _active = select(func.max(generations.c.id)).scalar_subquery()
 
+_lists = select(generations.c.lists).where(generations.c.id == _active).scalar_subquery()
+
 _FIND = (
     select(
         articles.c.id,
@@ -108,7 +111,7 @@ _FIND = (
     .outerjoin(generations, generations.c.id == _active)
     .outerjoin(
         neighbours,
-        and_(neighbours.c.generation == generations.c.id, neighbours.c.article_id == articles.c.id),
+        and_(neighbours.c.generation == generations.c.lists, neighbours.c.article_id == articles.c.id),
     )
     .where(aliases.c.key == bindparam("alias"))
 )
@@ -181,7 +184,7 @@ def lists(connection: Connection) -> Iterator[tuple[int, bytes]]:
     """Read the active generation's lists, in the order of ids; see ``Store.exported``."""
     rows = connection.execution_options(yield_per=1000).execute(
         select(neighbours.c.article_id, neighbours.c.packed)
-        .where(neighbours.c.generation == _active)
+        .where(neighbours.c.generation == _lists)
         .order_by(neighbours.c.article_id)
     )
     for row in rows:
@@ -200,6 +203,11 @@ def vocabulary(connection: Connection, number: int) -> bytes | None:
     query = select(vocabularies.c.packed).where(vocabularies.c.generation == number)
     packed: bytes | None = connection.scalar(query)
     return packed
+
+
+def kept(connection: Connection) -> dict[str, bytes]:
+    """Read what is kept for the next recompute; see ``Store.kept``."""
+    return {row.name: row.packed for row in connection.execute(select(known.c.name, known.c.packed))}
 
 
 def status(connection: Connection) -> Status:
