@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Integer, and_, bindparam, case, false, func, select, union_all
 
-from recommender.store.database import chunks
+from recommender.store.database import Database, Prepared, chunks
 from recommender.store.schema import (
     aliases,
     articles,
@@ -115,26 +116,32 @@ _FIND = (
     )
     .where(aliases.c.key == bindparam("alias"))
 )
-_FIND_WITH_REASONS = _FIND.add_columns(neighbours.c.reasons, generations.c.parts)
+_FOUND = Prepared(_FIND)
+_FOUND_WITH_REASONS = Prepared(_FIND.add_columns(neighbours.c.reasons, generations.c.parts))
 
-_CARDS = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed).where(
-    articles.c.id.in_(bindparam("ids", expanding=True))
-)
+_CARD = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed)
 
 
-def find(connection: Connection, key: str, *, reasons: bool) -> Found | None:
+@lru_cache(maxsize=64)
+def _cards(count: int) -> Prepared:
+    return Prepared(_CARD.where(articles.c.id.in_([bindparam(f"id{n}") for n in range(count)])))
+
+
+def find(database: Database, key: str, *, reasons: bool) -> Found | None:
     """Read a story and its neighbours; see ``Store.find``."""
-    query = _FIND_WITH_REASONS if reasons else _FIND
-    row = connection.execute(query, {"alias": key}).one_or_none()
-    return None if row is None else Found(*row)
+    rows = database.rows(_FOUND_WITH_REASONS if reasons else _FOUND, (key,))
+    if not rows:
+        return None
+    found = Found(*rows[0])
+    return found._replace(removed=bool(found.removed))
 
 
-def cards(connection: Connection, ids: Sequence[int]) -> dict[int, Card]:
+def cards(database: Database, ids: Sequence[int]) -> dict[int, Card]:
     """Read cards by id; see ``Store.cards``."""
     return {
-        row[0]: Card(row[1], row[2], row[3])
+        row[0]: Card(row[1], row[2], bool(row[3]))
         for chunk in chunks(ids)
-        for row in connection.execute(_CARDS, {"ids": chunk})
+        for row in database.rows(_cards(len(chunk)), chunk)
     }
 
 

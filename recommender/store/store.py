@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -80,6 +80,11 @@ class Store:
     def name(self) -> str:
         """The database's URL without its password, for messages."""
         return self._database.name
+
+    @property
+    def immediate(self) -> bool:
+        """Whether ``find`` and ``cards`` wait for nobody: a file's readers need no lock, and no network."""
+        return self._database.path is not None
 
     def close(self) -> None:
         """Close the connections; the store is not to be used after."""
@@ -200,8 +205,7 @@ class Store:
         statement, so generation, model and neighbours belong together, and so
         do the ``reasons`` for them, read only if asked for.
         """
-        with self._database.answering() as connection:
-            return reading.find(connection, key, reasons=reasons)
+        return reading.find(self._database, key, reasons=reasons)
 
     def vocabulary(self, generation: int) -> bytes | None:
         """Read the words in which a generation compared stories; ``None`` where they are not kept."""
@@ -214,10 +218,7 @@ class Store:
         A card may be newer than the generation that named its story, and then
         is what a reader should see.
         """
-        if not ids:
-            return {}
-        with self._database.answering() as connection:
-            return reading.cards(connection, ids)
+        return reading.cards(self._database, ids)
 
     def near(self, moment: int, earliest: int | None, latest: int, rows: int) -> list[tuple[int, Card]]:
         """Read the stories nearest in time: at most ``rows`` until ``moment``, and as many after it.
@@ -230,6 +231,14 @@ class Store:
         """
         with self._database.answering() as connection:
             return reading.near(connection, moment, earliest, latest, rows)
+
+    def state(self) -> Hashable:
+        """Tell one state of the store from another: the same as before if nobody has written anything since.
+
+        Never the same by chance; another one perhaps without a reason.  Cheap
+        enough for every request where the store is ``immediate``.
+        """
+        return self._database.state()
 
     @contextmanager
     def exported(self) -> Iterator[tuple[dict[int, str], Iterator[tuple[int, bytes]]]]:
