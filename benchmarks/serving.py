@@ -33,7 +33,7 @@ from statistics import mean, median
 from typing import Any
 from urllib.parse import quote
 
-import made_store
+from benchmarks import made_store
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16

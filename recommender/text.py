@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -149,16 +150,18 @@ class TextSpace:
         """
         space = TextSpace(self.title_weight)
         known = (self.words_, self.trigrams_)
-        space.words_, space.trigrams_ = map(_grown, known, texts)
+        with ThreadPoolExecutor(2) as pool:
+            space.words_, space.trigrams_ = pool.map(_grown, known, texts)
         return space
 
     def vectors(self, texts: Texts) -> Vectors:
         """Weigh the terms of stories."""
         share = np.float32(self.title_weight)
-        starts, places, scales = _weigh(texts.words, *_table(self.words_), share, LOG)
-        letter_starts, letter_places, letter_scales = _weigh(
-            texts.letters, *_table(self.trigrams_), share, LOG
-        )
+        with ThreadPoolExecutor(2) as pool:
+            words = pool.submit(_weigh, texts.words, *_table(self.words_), share, LOG)
+            letters = pool.submit(_weigh, texts.letters, *_table(self.trigrams_), share, LOG)
+        starts, places, scales = words.result()
+        letter_starts, letter_places, letter_scales = letters.result()
         # Of letters there is one field: the title's length is theirs, and the last the flat one.
         scales[:, [TRIGRAMS, LETTERS]] = letter_scales[:, [TITLE, LETTERS]]
         there, letters_there = places >= 0, letter_places >= 0

@@ -37,8 +37,8 @@ def refresh(
     """Bring the lists of the last recompute up to date with what was imported since.
 
     The same as ``recompute`` where that is needed: nothing was kept, another
-    model or length is asked for, or the archive has grown by a tenth.  Raises
-    as ``recompute``.
+    model or length is asked for, or the archive has grown by a tenth.  Nothing
+    is published where nothing was imported.  Raises as ``recompute``.
     """
     search, ranker, name = active(root)
     with store.writing("recompute"):
@@ -46,6 +46,8 @@ def refresh(
         ids, digests = store.versions()
         if last is not None and last.serves(name, k, len(ids)):
             now = _Now.of(store, last, search, ids, digests, engine)
+            if now is None:
+                return Recomputed(last.generation.id, name, len(ids), 0, 0)
             packer = Packer.of(now.index, ranker, now.links, now.groups, k)
             lists = Counted(packer.lists(now.stories, engine, progress))
             kept = Known.of(now.index, now.texts, digests, now.links, now.groups, k)
@@ -107,11 +109,14 @@ class _Now:
         ids: NDArray[np.int64],
         digests: NDArray[np.bytes_],
         engine: Engine,
-    ) -> _Now:
-        """Put together what is known and what came since."""
+    ) -> _Now | None:
+        """Put together what is known and what came since; ``None`` if that is nothing."""
         known, space = last.known, last.space
         kept, moved = _kept(known, ids, digests)
         fresh = np.setdiff1d(np.arange(len(ids)), moved[kept])
+        links = store.links(ids)
+        if not len(fresh) and len(kept) == len(moved) and np.array_equal(links, known.links):
+            return None
         new = store.some(ids[fresh])
         order = np.argsort(np.r_[moved[kept], fresh], kind="stable")
         columns = known.columns.rows(kept).followed_by(new).rows(order)
@@ -126,7 +131,6 @@ class _Now:
         touched[_left(known, space, kept, moved, search)] = True
         stories = np.flatnonzero(touched)
         _fill(nearest, stories, find(stories, vectors, lists, times, search, engine))
-        links = store.links(ids)
         graph = LinkGraph.of(nearest.before, nearest.scores, links)
         relinked = _relinked(graph, nearest, links, _rows(known.links, moved))
         more = np.setdiff1d(relinked, stories)
