@@ -15,7 +15,7 @@ from benchmarks.apart import Meter
 from benchmarks.asking import ndcg
 from recommender import default
 from recommender.corpus import Corpus
-from recommender.engine import named
+from recommender.engine import ENGINES
 from recommender.index import prepare
 from recommender.pipeline.progress import silent
 from recommender.pipeline.ranking import rank
@@ -43,14 +43,14 @@ def ours(corpus: Corpus, k: int = 10, engine: str = "local") -> Lists:
     """Rank all stories by the default ranker; no link is known."""
     everything = np.arange(len(corpus))
     with Meter() as meter:
-        _, index = prepare(corpus, engine=named(engine))
-        rows = rank(index, default.ranker(), everything, named(engine), silent, "").best(everything, k)
+        _, index = prepare(corpus, engine=ENGINES[engine])
+        rows = rank(index, default.ranker(), everything, ENGINES[engine], silent, "").best(everything, k)
     return Lists(rows, meter.seconds, meter.peak_mb)
 
 
 def found(corpus: Corpus, stories: Ints, k: int, engine: str = "local") -> Ints:
     """Find the candidates of some stories (s,) as a recompute does: rows (s, k) of the first order."""
-    _, index = prepare(corpus, engine=named(engine))
+    _, index = prepare(corpus, engine=ENGINES[engine])
     return index.nearest.near[stories, :k].astype(np.int64)
 
 
@@ -93,7 +93,7 @@ def recomputed(corpus: Corpus, engine: str) -> tuple[dict[str, Any], dict[str, I
         news.save(store, corpus)
         del corpus
         with Meter() as meter:
-            recompute(store, Path(place) / "models", engine=named(engine))
+            recompute(store, Path(place) / "models", engine=ENGINES[engine])
     return {
         "seconds": meter.seconds,
         "cpu_seconds": meter.cpu_seconds,

@@ -14,6 +14,9 @@
     │   ├── StoreOutdated       the schema is older or newer than this program's
     │   ├── StoreLocked         another writer is at work
     │   └── StaleGeneration     lists were to be amended that are served no more
+    ├── EngineError
+    │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
+    │   └── EngineLost          the scheduler or all workers went away in the middle
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
     └── ModelError
@@ -94,6 +97,18 @@ class StoreLocked(StoreError):
 
 class StaleGeneration(StoreError):
     """Lists were to be amended that are served no more."""
+
+
+class EngineError(RecommenderError):
+    """Something about the machines that blocks of work are sent to."""
+
+
+class EngineUnavailable(EngineError):
+    """No scheduler answers, or there are no workers of this version."""
+
+
+class EngineLost(EngineError):
+    """The scheduler or all workers went away in the middle; what was served before still is."""
 
 
 class NothingToLearn(RecommenderError):

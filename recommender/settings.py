@@ -60,9 +60,13 @@ class Settings(BaseSettings):
         le=65_536,
         description="Megabytes of answers given lately that each process keeps to give again; 0 for none.",
     )
-    engine: Literal["local", "processes"] = Field(
-        default="processes",
-        description="What trains, ranks and evaluates: this process, or one process a core.",
+    engine: Literal["local", "processes", "dask"] = Field(
+        default="local",
+        description="What trains, ranks and evaluates: threads here, processes, or a Dask cluster.",
+    )
+    scheduler: str = Field(
+        default="",
+        description="Scheduler of the Dask cluster, tcp://host:8786; without one, workers start here.",
     )
     neighbours: int = Field(
         default=50, ge=10, le=200, description="Related stories kept of each story; filters choose from them."

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from recommender import engine as module
-from recommender.engine import AHEAD, ENGINES, Engine, local, named, processes
+from recommender.engine import AHEAD, ENGINES, Engine, local, opened, processes
+from recommender.engine import here as module
 from recommender.errors import InvalidStory, UsageError
 
 # Functions of workers are a module's own, or they cannot travel.
@@ -31,9 +31,10 @@ def fails_on_two(shared: str, block: int) -> int:
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Every engine there is."""
-    return named(request.param)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Every engine of this machine; test_engine_dask.py runs what follows with a cluster's."""
+    with opened(request.param) as found:
+        yield found
 
 
 def test_results_come_in_the_order_of_the_blocks(engine: Engine) -> None:
@@ -158,16 +159,16 @@ def test_processes_are_others_than_this_one() -> None:
 
 SCRIPT = """
 import threading
-from recommender import engine
+from recommender.engine import here
 
 def times(shared, block):
     return shared * block
 
 if __name__ == "__main__":
-    print(engine._start_method(), *engine.processes(times, 2, range(4)))
+    print(here._start_method(), *here.processes(times, 2, range(4)))
     done = threading.Event()
     threading.Thread(target=done.wait).start()
-    print(engine._start_method(), *engine.processes(times, 2, range(4)))
+    print(here._start_method(), *here.processes(times, 2, range(4)))
     done.set()
 """
 
@@ -187,6 +188,10 @@ def test_only_a_process_of_one_thread_is_forked(tmp_path: Path) -> None:
 
 
 def test_an_engine_is_found_by_name() -> None:
-    assert (named("local"), named("processes")) == (local, processes)
-    with pytest.raises(UsageError, match="no engine 'steam'; there are: local, processes"):
-        named("steam")
+    with opened("local") as one, opened("processes") as other:
+        assert (one, other) == (local, processes)
+    with (
+        pytest.raises(UsageError, match="no engine 'steam'; there are: local, processes, dask"),
+        opened("steam"),
+    ):
+        pass

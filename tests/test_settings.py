@@ -40,6 +40,7 @@ def test_the_defaults() -> None:
         "workers": 1,
         "cache": 64,
         "engine": "processes",
+        "scheduler": "",
         "neighbours": 50,
     }
 
@@ -112,7 +113,7 @@ def test_a_bad_value_is_named_with_its_source(
         ("port", -1, "greater than or equal to 0"),
         ("port", 65_536, "less than or equal to 65535"),
         ("workers", 0, "greater than or equal to 1"),
-        ("engine", "dask", "'local' or 'processes'"),
+        ("engine", "steam", "'local', 'processes' or 'dask'"),
         ("neighbours", 9, "greater than or equal to 10"),
         ("neighbours", 201, "less than or equal to 200"),
         ("host", "", "at least 1 character"),

@@ -6,6 +6,7 @@ to load than a small import takes.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,14 @@ from recommender.cli.context import REJECTED, Context, current
 from recommender.errors import NothingToLearn, UsageError
 
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="How blocks are run: " + " or ".join(engine.ENGINES) + ".")
+    str | None, typer.Option("--engine", help="How blocks are run: " + ", ".join(engine.NAMES) + ".")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine dask: its scheduler, tcp://host:8786; without one, workers start here.",
+        metavar="URL",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -79,6 +87,7 @@ def train(
         bool, typer.Option("--activate/--no-activate", help="Let the next recompute use the new model.")
     ] = True,
     engine_name: Engine = None,
+    scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
     """Learn from the curated links what related means, and write models/<id>/.
@@ -92,9 +101,8 @@ def train(
     from recommender.pipeline.training import train as run_training
 
     here = current(context)
-    run = engine.named(engine_name or here.settings.engine)
     try:
-        with here.open() as store:
+        with _opened(here, engine_name, scheduler) as run, here.open() as store:
             trained = run_training(
                 store, here.settings.models, activate=activate, engine=run, progress=here.progress
             )
@@ -130,19 +138,31 @@ def _not_trained(here: Context, reason: str, *, json: bool) -> None:
 def recompute(
     context: typer.Context,
     engine_name: Engine = None,
+    scheduler: Scheduler = None,
+    since_last: Annotated[
+        bool,
+        typer.Option(
+            "--since-last",
+            help="Rank only stories in whose lists something belongs that was imported since the last time: "
+            "the lists are the same, a few hundred new stories take seconds.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Rank every story's neighbours with the active model and publish them, all at once.
 
-    Example:  recommender recompute --engine processes
+    With --engine dask the workers of a cluster rank, and the lists are the same.
+
+    Example:  recommender import new/ && recommender recompute --since-last
     """
     from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute
+    from recommender.pipeline.refreshing import refresh
 
     here = current(context)
-    run = engine.named(engine_name or here.settings.engine)
-    with here.open() as store:
-        done = run_recompute(store, here.settings.models, here.settings.neighbours, run, here.progress)
+    verb = refresh if since_last else run_recompute
+    with _opened(here, engine_name, scheduler) as run, here.open() as store:
+        done = verb(store, here.settings.models, here.settings.neighbours, run, here.progress)
     if json:
         here.out.print_json(data=asdict(done))
         return
@@ -152,8 +172,8 @@ def recompute(
             "`recommender train` learns one from yours."
         )
     here.out.print(
-        f"generation {done.generation}: {done.neighbours:,} neighbours of {done.stories:,} stories, "
-        f"model {done.model}",
+        f"generation {done.generation}: {done.stories:,} stories, of which {done.ranked:,} were ranked now, "
+        f"with {done.neighbours:,} neighbours; model {done.model}",
         markup=False,
     )
 
@@ -207,6 +227,7 @@ def evaluate(
         ),
     ] = None,
     engine_name: Engine = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Measure the ranking against the editors' own links, next to baselines.
 
@@ -221,11 +242,11 @@ def evaluate(
     for path in (json, per_query):
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path}: cannot be written: no folder {path.parent}")
-    run = engine.named(engine_name or here.settings.engine)
-    with here.open() as store:
-        corpus = store.corpus()
     systems = [name.strip() for name in compare.split(",") if name.strip()]
-    judged = judge(corpus, _date(cut), k, systems, run, here.progress, protocol=protocol, seed=seed)
+    with _opened(here, engine_name, scheduler) as run:
+        with here.open() as store:
+            corpus = store.corpus()
+        judged = judge(corpus, _date(cut), k, systems, run, here.progress, protocol=protocol, seed=seed)
     report = judged.report()
     if json is not None:
         _write(json, orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -254,6 +275,14 @@ def export(
     with here.open() as store:
         written = run_export(store, output, k, here.progress)
     here.say(f"{written:,} stories written to {output}")
+
+
+def _opened(here: Context, name: str | None, scheduler: str | None) -> AbstractContextManager[engine.Engine]:
+    """Open the engine that flags and settings name."""
+    chosen = name or here.settings.engine
+    if scheduler is not None and chosen != "dask":
+        raise UsageError(f"--scheduler {scheduler}: is of --engine dask, and the engine is {chosen}")
+    return engine.opened(chosen, here.settings.scheduler if scheduler is None else scheduler)
 
 
 def _date(text: str | None) -> datetime | None:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Protocol
 
-from recommender.errors import UsageError
+from recommender.engine.here import Block, Result, Shared, cores, local, processes
+from recommender.errors import MissingExtra, UsageError
 
-Shared = TypeVar("Shared")
-Block = TypeVar("Block")
-Result = TypeVar("Result")
-
-
-AHEAD = 4
-"""Blocks a thread may be ahead of what is waited for."""
+__all__ = ["ENGINES", "NAMES", "Engine", "cores", "local", "opened", "processes"]
 
 
 class Engine(Protocol):
@@ -35,85 +26,32 @@ class Engine(Protocol):
         ...
 
 
-def local(
-    function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
-) -> Iterator[Result]:
-    """Run in this process, a thread for each core: compiled functions and numpy hold no lock.
-
-    Results wait for those before them; no block is begun when ``AHEAD`` results a thread are
-    waiting, so memory is bounded by the blocks and not by their number.
-    """
-    workers = cores()
-    if workers < 2:
-        for block in blocks:
-            yield function(shared, block)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for block in blocks:
-            waiting.append(pool.submit(function, shared, block))
-            if len(waiting) > AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def processes(
-    function: Callable[[Shared, Block], Result], shared: Shared, blocks: Iterable[Block]
-) -> Iterator[Result]:
-    """Run on all cores of this machine.
-
-    ``function`` must be a module's top-level function.  A single block runs
-    here: starting workers would take longer.
-    """
-    blocks = list(blocks)
-    if len(blocks) < 2:
-        yield from local(function, shared, blocks)
-        return
-    context = multiprocessing.get_context(_start_method())
-    with ProcessPoolExecutor(cores(), context, _receive, (function, shared)) as pool:
-        yield from pool.map(_work, blocks)
-
-
-def cores() -> int:
-    """Count the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _start_method() -> str:
-    """Choose how workers start.
-
-    A fork costs nothing, but the fork of a process with threads, those of
-    numeric libraries too, may hang.  So only a process that has but one is
-    forked (an import that loaded no numpy); any other starts new ones.
-    """
-    tasks = Path("/proc/self/task")
-    alone = tasks.is_dir() and len(list(tasks.iterdir())) == 1
-    return "fork" if alone else "spawn"
-
-
-_task: tuple[Callable[[Any, Any], Any], Any]
-"""In a worker, which serves one run only: the function and what all blocks read."""
-
-
-def _receive(function: Callable[[Any, Any], Any], shared: Any) -> None:
-    # A worker lives for one run, and what blocks make has no cycles: looking for some is time lost.
-    gc.disable()
-    global _task
-    _task = (function, shared)
-
-
-def _work(block: Any) -> Any:
-    function, shared = _task
-    return function(shared, block)
-
-
 ENGINES: dict[str, Engine] = {"local": local, "processes": processes}
+"""Those of this machine, which are functions and need nothing to be opened."""
+
+NAMES = (*ENGINES, "dask")
+"""All that ``opened`` knows."""
 
 
-def named(name: str) -> Engine:
-    """Find an engine by name; raises ``UsageError`` for one there is not."""
-    try:
-        return ENGINES[name]
-    except KeyError:
-        raise UsageError(f"no engine {name!r}; there are: {', '.join(ENGINES)}") from None
+@contextmanager
+def opened(name: str, scheduler: str = "") -> Iterator[Engine]:
+    """Give an engine for the time of a ``with`` block.
+
+    ``scheduler`` is the address of a Dask cluster, read by ``dask`` alone;
+    without one that engine starts workers here and ends them afterwards.
+    Raises ``UsageError`` for an engine there is not or an address that none
+    can be, ``MissingExtra`` without Dask, ``EngineUnavailable`` where no
+    scheduler answers.
+    """
+    if name == "dask":
+        if find_spec("distributed") is None:
+            raise MissingExtra("dask needs distributed, not installed here: pip install 'recommender[dask]'")
+        # Only here: an import of stories, or a question, is done before Dask is loaded.
+        from recommender.engine.dask import cluster
+
+        with cluster(scheduler) as engine:
+            yield engine
+    elif name in ENGINES:
+        yield ENGINES[name]
+    else:
+        raise UsageError(f"no engine {name!r}; there are: {', '.join(NAMES)}")
