@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint notebooks compare default-ranker docs clean constraints
+.PHONY: demo test lint notebooks compare bench default-ranker docs clean constraints
 
 demo: .venv/demo
 	$(BIN)/recommender demo
@@ -30,16 +30,25 @@ notebooks: .venv/test
 # Some minutes for the first, about ten for the second, on two cores.
 CORPORA = $(addprefix ../shared/corpora/,coronavirus diablo4 azure)
 compare: .venv/test
-	$(BIN)/python benchmarks/compare.py $(CORPORA) --json docs/measured.json
-	$(BIN)/python benchmarks/curve.py $(CORPORA) --json docs/measured.json
+	$(BIN)/python -m benchmarks.compare $(CORPORA) --json docs/measured.json
+	$(BIN)/python -m benchmarks.curve $(CORPORA) --json docs/measured.json
+
+# Measure speed and memory on made-up news, beside other programs, and write docs/benchmarks.md.  Larger sizes:
+#   .venv/bin/python -m benchmarks.recompute 200000 --record
+SIZES = 5000 50000
+bench: .venv/bench
+	$(BIN)/python -m benchmarks.recompute $(SIZES) --record
+	$(BIN)/python -m benchmarks.recall $(SIZES) --record
+	$(BIN)/python -m benchmarks.write_benchmarks
 
 # Learn the default ranker from them again: the same stories give the same file.
 default-ranker: .venv/test
-	$(BIN)/python benchmarks/default_ranker.py $(CORPORA)
+	$(BIN)/python -m benchmarks.default_ranker $(CORPORA)
 
-# Rewrite the help texts in docs/cli.md, the picture, and the tables of what was measured.
+# Rewrite the help texts in docs/cli.md, the picture, the tables of what was measured, and docs/benchmarks.md.
 docs: .venv/test
-	$(BIN)/python benchmarks/write_docs.py
+	$(BIN)/python -m benchmarks.write_docs
+	$(BIN)/python -m benchmarks.write_benchmarks
 
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -56,6 +65,10 @@ docs: .venv/test
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
+.venv/bench: benchmarks/constraints.txt | .venv/test
+	$(INSTALL) --no-deps --require-hashes -r benchmarks/constraints.txt
+	touch $@
+
 # For maintainers, with uv: pin the newest versions that fit pyproject.toml. All extras but minilm: PyTorch and the
 # rest of it are 1.5 GB, and its test runs where it is installed.
 PIN = uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -63,6 +76,7 @@ EXTRAS = --extra postgres --extra dask --extra notebooks --extra bm25
 constraints:
 	$(PIN) --group build --upgrade -o constraints.txt
 	$(PIN) --group build --group test --group lint $(EXTRAS) -c constraints.txt -o tests/constraints.txt
+	$(PIN) --group bench --extra bm25 -c tests/constraints.txt -o benchmarks/constraints.txt
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,7 +1,7 @@
 """Measure this project against every baseline, on every newsroom, by both protocols.
 
-    python benchmarks/compare.py ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
-    python benchmarks/compare.py FOLDER… --json docs/measured.json
+    python -m benchmarks.compare ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
+    python -m benchmarks.compare FOLDER… --json docs/measured.json
 
 Each folder is imported into a store of its own.  `minilm` is measured where its extra is installed.
 What the file has of other newsrooms stays, and so does what `curve.py` added.
@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from default_ranker import corpus_of
 from rich.console import Console
-from write_docs import Measured
 
+from benchmarks.default_ranker import corpus_of
+from benchmarks.write_docs import Measured
 from recommender.cli import show
 from recommender.corpus import Corpus
 from recommender.engine import processes

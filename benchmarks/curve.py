@@ -1,7 +1,7 @@
 """Measure what links are worth: how good the ranking is with none of a newsroom's, with few, with all.
 
-    python benchmarks/curve.py ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
-    python benchmarks/curve.py FOLDER… --json docs/measured.json
+    python -m benchmarks.curve ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
+    python -m benchmarks.curve FOLDER… --json docs/measured.json
 
 Each folder is imported into a store of its own.  The file is the one of `compare.py`, to which this
 adds a `curve` for each newsroom and protocol.
@@ -9,20 +9,21 @@ adds a `curve` for each newsroom and protocol.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from compare import arguments, note
-from default_ranker import corpus_of
 from rich.console import Console
 from rich.table import Table
-from write_docs import ahead
 
+from benchmarks.compare import arguments, note
+from benchmarks.default_ranker import corpus_of
+from benchmarks.write_docs import ahead
 from recommender.corpus import Corpus
 from recommender.engine import processes
-from recommender.evaluation import cold, interval, lead, warm
+from recommender.evaluation import Split, cold, interval, lead, warm
 from recommender.pipeline.curve import learning_curve
 
-SPLITS = {"cold": cold, "warm": warm}
+SPLITS: dict[str, Callable[[Corpus], Split]] = {"cold": cold, "warm": warm}
 
 
 def curve(corpus: Corpus, protocol: str) -> list[dict[str, Any]]:

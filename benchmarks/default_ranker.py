@@ -1,6 +1,6 @@
 """Learn the default ranker from newsrooms' stories and write recommender/default.json.
 
-    python benchmarks/default_ranker.py ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
+    python -m benchmarks.default_ranker ../shared/corpora/coronavirus ../shared/corpora/diablo4 …
 
 The same stories give the same file, byte by byte.
 """

@@ -1,6 +1,6 @@
 """How long an import takes, next to one plain pass of PyYAML's C loader over the same files on one core.
 
-    python benchmarks/import_speed.py FOLDER
+    python -m benchmarks.import_speed FOLDER
 
 Ratios, not seconds, carry over from machine to machine. Three rounds, the best of each counts.
 """

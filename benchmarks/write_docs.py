@@ -1,8 +1,8 @@
 """Rewrite what the docs quote: help texts, the picture, and the tables from docs/measured.json.
 
-    python benchmarks/compare.py ../shared/corpora/* --json docs/measured.json   # measures again
-    python benchmarks/curve.py ../shared/corpora/* --json docs/measured.json     # and what links are worth
-    python benchmarks/write_docs.py
+    python -m benchmarks.compare ../shared/corpora/* --json docs/measured.json   # measures again
+    python -m benchmarks.curve ../shared/corpora/* --json docs/measured.json     # and what links are worth
+    python -m benchmarks.write_docs
 
 `tests/test_docs.py` fails when they are stale.
 """

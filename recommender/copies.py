@@ -18,7 +18,7 @@ The limits were set by reading pairs around them in three corpora.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,6 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from recommender.candidates import decayed
-from recommender.corpus import Corpus
 from recommender.index import Index
 from recommender.likeness import cosines
 from recommender.text import VIEWS
@@ -56,29 +55,41 @@ _TERM: Final = r"[0-9]+|[^\W\d_]+"
 """Words and numbers, apart from one another: in "$42M" and "$42-million" there is the same 42."""
 
 
-def groups(corpus: Corpus, index: Index) -> NDArray[np.int64]:
+def groups(
+    index: Index,
+    stories: NDArray[np.int64],
+    read: Callable[[NDArray[np.int64]], tuple[Sequence[str], Sequence[str]]],
+    known: NDArray[np.int64],
+) -> NDArray[np.int64]:
     """Find every story's group of copies, (n,): the least row in it, so its own row for a story alone.
 
-    Copies of copies are copies.
+    Looked for are copies of ``stories`` (s,); ``known`` (n,) are the groups as
+    they were.  ``read`` gives titles and texts of some rows.  Copies of copies
+    are copies.
     """
-    first, second = _copies(corpus, index)
-    n = len(corpus)
+    first, second = _copies(index, stories, read)
+    n = len(index)
+    first, second = np.r_[first, np.arange(n)], np.r_[second, known]
     graph = sp.csr_matrix((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
     _, component = connected_components(graph, directed=False)
     _, least, inverse = np.unique(component, return_index=True, return_inverse=True)
     return np.asarray(least[inverse], np.int64)
 
 
-def _copies(corpus: Corpus, index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _copies(
+    index: Index,
+    stories: NDArray[np.int64],
+    read: Callable[[NDArray[np.int64]], tuple[Sequence[str], Sequence[str]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find pairs of copies: rows (p,) and (p,)."""
-    first, second = _near(index)
+    first, second = _near(index, stories)
     titles = cosines(index.vectors, first, second)[:, VIEWS.index("letters")]
     alike = titles >= ALIKE
     first, second, titles = first[alike], second[alike], titles[alike]
     # Only stories that may have a copy are read again.
     rows, place = np.unique(np.concatenate([first, second]), return_inverse=True)
     one, other = place[: len(first)], place[len(first) :]
-    text = _Text.of([corpus.titles[row] for row in rows], [corpus.excerpts[row] for row in rows])
+    text = _Text.of(*read(rows))
     shorter = np.minimum(text.length[one], text.length[other])
     shared = _dots(text.pairs, text.pairs, one, other)
     same = (
@@ -90,13 +101,13 @@ def _copies(corpus: Corpus, index: Index) -> tuple[NDArray[np.int64], NDArray[np
     return first[same], second[same]
 
 
-def _near(index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Gather from the lists the pairs near in time and alike: (p,) and (p,), the later story first."""
-    found, scores = index.nearest.before, index.nearest.scores
-    story, place = np.nonzero(found >= 0)
-    other = found[story, place].astype(np.int64)
-    days = np.abs(index.published[story] - index.published[other])
-    near = ~(days > DAYS) & (scores[story, place] >= _NEAR * decayed(days, index.search.decay))
+def _near(index: Index, stories: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Gather from stories' lists the pairs near in time and alike: (p,) and (p,), the later story first."""
+    found, scores = index.nearest.before[stories], index.nearest.scores[stories]
+    row, place = np.nonzero(found >= 0)
+    story, other = stories[row], found[row, place].astype(np.int64)
+    days = np.abs(index.columns.published[story] - index.columns.published[other])
+    near = ~(days > DAYS) & (scores[row, place] >= _NEAR * decayed(days, index.search.decay))
     return story[near], other[near]
 
 

@@ -12,7 +12,8 @@
     ├── StoreError
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
-    │   └── StoreLocked         another writer is at work
+    │   ├── StoreLocked         another writer is at work
+    │   └── StaleGeneration     lists were to be amended that are served no more
     ├── EngineError
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
     │   └── EngineLost          the scheduler or all workers went away in the middle
@@ -92,6 +93,10 @@ class StoreOutdated(StoreError):
 
 class StoreLocked(StoreError):
     """Another writer is at work."""
+
+
+class StaleGeneration(StoreError):
+    """Lists were to be amended that are served no more."""
 
 
 class EngineError(RecommenderError):

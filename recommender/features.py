@@ -91,7 +91,8 @@ def features(index: Index, pairs: Pairs) -> NDArray[np.float32]:
     matrix[:, -COLUMNS:] = index.graph.columns(pairs.story, pairs.candidate)
     _describe(
         pairs.story, pairs.candidate, index.vectors, index.nearest.scores, index.search.decay,
-        index.published, index.quality, index.provider, index.topic_starts, index.topics, matrix,
+        index.columns.published, index.columns.quality, index.columns.provider,
+        index.columns.topic_starts, index.columns.topics, matrix,
     )  # fmt: skip
     return matrix
 
@@ -141,7 +142,7 @@ def _describe(
         matrix[row, column + 7] = numbers[row, SHARED_TITLE_IDF]
         matrix[row, column + 8] = numbers[row, RAREST]
         matrix[row, column + 9] = _jaccard(topics, topic_starts, own, other)
-        matrix[row, column + 10] = provider[own] == provider[other]
+        matrix[row, column + 10] = provider[own] == provider[other] and provider[own] >= 0
         matrix[row, column + 11] = quality[other]
 
 

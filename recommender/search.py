@@ -10,7 +10,7 @@ is thus bounded, however large the archive.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 from recommender.candidates import fading
 from recommender.compiled import compiled
 from recommender.likeness import BLEND, NUMBERS, blank, compare, lay_out, take_up
-from recommender.text import EXCERPT, LETTERS, LOG, TEXT, TITLE, TRIGRAMS, WORDS, Vectors
+from recommender.postings import Postings, Times
+from recommender.text import Vectors
+
+MOST = 2**31 - 1
+"""Stories or entries that can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,14 @@ class Search:
     """How far a search goes.
 
     ``near``: how many are wanted of those most alike × exp(−days / ``decay``);
-    ``far``: of those most alike, whenever they came out; ``before``: as
-    ``near``, of earlier stories alone.  ``entries`` are read of a term's list
+    ``far``: of those most alike in words, whenever they came out; ``before``:
+    as ``near``, of earlier stories alone.  ``entries`` are read of a term's list
     on either side of the story, at most: so rare terms are looked up
     everywhere and common ones near in time, and a story costs no more in a
     large archive.
+
+    Raises ``ValueError`` for a ``decay`` that is not a positive number, and a
+    count that is not an integer from 1 to ``MOST``.
     """
 
     decay: float = 14.0
@@ -39,100 +46,38 @@ class Search:
     before: int = 50
     entries: int = 1_024
 
+    def __post_init__(self) -> None:
+        if type(self.decay) not in (int, float) or not 0 < self.decay < np.inf:
+            raise ValueError(f"decay: expected a number of days above 0, got {self.decay!r}")
+        for name in ("near", "far", "before", "entries"):
+            count = getattr(self, name)
+            if type(count) is not int or not 1 <= count <= MOST:
+                raise ValueError(f"{name}: expected an integer from 1 to {MOST}, got {count!r}")
+
 
 SEARCH = Search()
+
+EARLIER, LATER = np.float32(0.05), np.float32(0.1)
+"""Least likeness in words for ``far``, of at most ½.  Below, one word in common is as good as another; and
+with a higher one for later stories, few lists of an archive change as it grows."""
 
 SPARE = 1.5
 """Stories compared exactly, as a multiple of those wanted: their order may be another."""
 
 
-class Postings(NamedTuple):
-    """Of each term the stories that have it, in the order of their dates; words first, then trigrams.
-
-    ``starts`` (terms + 1,) where its entries begin, ``places`` the stories',
-    ``impacts`` what the term adds to a story's vector: the product of two
-    stories' is at least what it adds to their likeness, by Cauchy and Schwarz.
-    """
-
-    starts: NDArray[np.int64]
-    places: NDArray[np.int32]
-    impacts: NDArray[np.float32]
-
-
-class Times(NamedTuple):
-    """Stories in the order of their dates, those without one first.
-
-    ``order`` (n,) their rows, ``place`` (n,) the inverse, ``days`` (n,) the
-    dates in that order, ``undated`` how many have none.
-    """
-
-    order: NDArray[np.int64]
-    place: NDArray[np.int64]
-    days: NDArray[np.float64]
-    undated: int
-
-    @classmethod
-    def of(cls, published: NDArray[np.float64]) -> Self:
-        """Order stories by their dates, (n,) days; of equal ones by row."""
-        order = np.argsort(np.nan_to_num(published, nan=-np.inf), kind="stable")
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        return cls(order, place, published[order], int(np.isnan(published).sum()))
-
-
-def postings(vectors: Vectors, times: Times) -> Postings:
-    """Turn vectors round: of each term, who has it."""
-    return _postings(vectors, times.order)
-
-
-@compiled
-def _postings(vectors: Vectors, order: NDArray[np.int64]) -> Postings:
-    words, letters = len(vectors.word_idf), len(vectors.letter_idf)
-    starts = np.zeros(words + letters + 2, np.int64)
-    # Counted two places on, so that filling a list moves its beginning to where the next one's was.
-    for term in vectors.words:
-        starts[term + 2] += 1
-    for term in vectors.letters:
-        starts[words + term + 2] += 1
-    starts = np.cumsum(starts)
-    size = len(vectors.words) + len(vectors.letters)
-    places, impacts = np.empty(size, np.int32), np.empty(size, np.float32)
-    share, scales = vectors.title_weight, vectors.scales
-    for place in range(len(order)):
-        story = order[place]
-        for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
-            term = vectors.words[at]
-            idf = vectors.word_idf[term]
-            title, excerpt = np.int64(vectors.in_title[at]), np.int64(vectors.in_excerpt[at])
-            mixed = share * LOG[title] * scales[story, TITLE]
-            mixed += (np.float32(1) - share) * LOG[excerpt] * scales[story, EXCERPT]
-            mixed *= scales[story, WORDS]
-            text = LOG[title + excerpt] * scales[story, TEXT]
-            slot = starts[term + 1]
-            starts[term + 1] += 1
-            places[slot] = place
-            impacts[slot] = np.sqrt(mixed * mixed + text * text) * idf / 2
-        for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
-            term = vectors.letters[at]
-            weight = LOG[vectors.letter_counts[at]] * vectors.letter_idf[term] * scales[story, TRIGRAMS]
-            flat = scales[story, LETTERS]
-            slot = starts[words + term + 1]
-            starts[words + term + 1] += 1
-            places[slot] = place
-            impacts[slot] = np.sqrt(weight * weight + flat * flat) / 2
-    return Postings(starts[:-1].copy(), places, impacts)
-
-
 class Nearest(NamedTuple):
     """What was found for stories (b,), as rows, −1 where there is no more.
 
-    ``near`` and ``far`` (b, k): those most alike with and without fading, best
-    first by what was read.  ``before`` (b, k): of the earlier stories the most
-    alike with fading, best first, and ``scores`` (b, k) their likeness × fading.
+    ``near`` and ``far`` (b, k): those most alike with fading, and in words
+    without it, best first by what was read.  ``least`` (b, 2) is what the last
+    of each was found by, 0 where another would have had room.  ``before``
+    (b, k): of the earlier stories the most alike with fading, best first, and
+    ``scores`` (b, k) their likeness × fading.
     """
 
     near: NDArray[np.int32]
     far: NDArray[np.int32]
+    least: NDArray[np.float32]
     before: NDArray[np.int32]
     scores: NDArray[np.float32]
 
@@ -141,8 +86,9 @@ class _Read(NamedTuple):
     """What the lists of one story's terms say of others; room for all of them.
 
     ``sums`` (n,) by place, 0 but while a story is looked at.  ``places`` of
-    those that share a term with it, and of each of these the likeness as it is
-    (``alike``), faded, and faded if it came out before: 0 if not.
+    those that share a term with it, and of each of these the likeness in words
+    (``alike``), in all and faded (``faded``), and that if it came out before
+    (``earlier``); 0 where it does not count.
     """
 
     sums: NDArray[np.float32]
@@ -171,27 +117,23 @@ def nearest(
     found = Nearest(
         np.full((len(stories), sizes[0]), -1, np.int32),
         np.full((len(stories), sizes[1]), -1, np.int32),
+        np.zeros((len(stories), 2), np.float32),
         np.full((len(stories), sizes[2]), -1, np.int32),
         np.zeros((len(stories), sizes[2]), np.float32),
     )
-    read = _Read(
-        np.zeros(n, np.float32),
-        np.empty(n + 1, np.int32),
-        np.empty(n + 1, np.float32),
-        np.empty(n + 1, np.float32),
-        np.empty(n + 1, np.float32),
-    )
+    read = _room(n)
     asked = blank(vectors)
     keys = np.empty(n, np.int64)
-    table = np.exp(-np.arange(_TABLE) / _STEPS).astype(np.float32)
     for row in range(len(stories)):
         own = times.place[stories[row]]
         count = _add_up(vectors, lists, stories[row], own, entries, read)
-        _fade(read, count, times, own, decay, table)
-        for k, scores, rows in ((sizes[0], read.faded, found.near), (sizes[1], read.alike, found.far)):
-            size = _best(scores[:count].view(np.int32), k, keys)
+        _fade(read, count, times, own, decay)
+        for each, scores, rows in ((0, read.faded, found.near), (1, read.alike, found.far)):
+            size = _best(scores[:count].view(np.int32), sizes[each], keys)
             for place in range(size):
                 rows[row, place] = times.order[read.places[keys[place] & _LOW]]
+            if size == sizes[each]:
+                found.least[row, each] = scores[keys[size - 1] & _LOW]
         # What is read tells who is near; in which order only a comparison does.
         size = _best(read.earlier[:count].view(np.int32), int(SPARE * sizes[2]), keys)
         pool = np.sort(times.order[read.places[keys[:size] & _LOW]])
@@ -210,14 +152,69 @@ def nearest(
 
 
 @compiled
+def reached(
+    stories: NDArray[np.int64],
+    vectors: Vectors,
+    lists: Postings,
+    times: Times,
+    decay: float,
+    entries: int,
+    least: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Tell in whose lists some stories (s,) are or would be, (n,): in ``near``, ``far`` or ``before``.
+
+    ``least`` (n, 2) and ``scores`` (n, k) are those of all stories' lists.
+    What one story's terms say of another is the same from the other's side, so
+    the others need not be asked.
+    """
+    read = _room(len(times.order))
+    alike_in_words = np.empty_like(read.alike)
+    found = np.zeros(len(times.order), np.bool_)
+    for story in stories:
+        own = times.place[story]
+        count = _add_up(vectors, lists, story, own, entries, read)
+        alike_in_words[:count] = read.alike[:count]
+        _fade(read, count, times, own, decay)
+        for at in range(count):
+            other = times.order[read.places[at]]
+            faded, later = read.faded[at] * _SURELY, read.places[at] > own
+            alike = _counted(alike_in_words[at] * _SURELY, not later)
+            found[other] |= faded > 0 and (
+                faded >= least[other, 0] or (later and faded >= scores[other, scores.shape[1] - 1])
+            )
+            found[other] |= alike > 0 and alike >= least[other, 1]
+    return found
+
+
+_SURELY = np.float32(1 + 1e-4)
+"""Sums in another order differ in their last digits."""
+
+
+@compiled
+def _room(n: int) -> _Read:
+    return _Read(
+        np.zeros(n, np.float32),
+        np.empty(n + 1, np.int32),
+        np.empty(n + 1, np.float32),
+        np.empty(n + 1, np.float32),
+        np.empty(n + 1, np.float32),
+    )
+
+
+@compiled
 def _add_up(vectors: Vectors, lists: Postings, story: int, own: int, entries: int, read: _Read) -> int:
     """Add up what all terms of a story make of its likeness to others; return how many these are."""
     count = 0
     for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
         count = _add(lists, vectors.words[at], own, entries, read.sums, read.places, count)
+    told = count
+    for at in range(told):
+        read.alike[at] = read.sums[read.places[at]]
     words = len(vectors.word_idf)
     for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
         count = _add(lists, words + vectors.letters[at], own, entries, read.sums, read.places, count)
+    read.alike[told:count] = 0
     return count
 
 
@@ -250,22 +247,25 @@ _TABLE = 16 * _STEPS
 """Fading by steps of a decay, as far as it makes a difference: exact enough to choose by."""
 
 
+_FADING = np.exp(-np.arange(_TABLE) / _STEPS).astype(np.float32)
+
+
 @compiled
-def _fade(read: _Read, count: int, times: Times, own: int, decay: float, table: NDArray[np.float32]) -> None:
-    """Fill in the likenesses of the first ``count`` places, and make the sums 0 again."""
+def _fade(read: _Read, count: int, times: Times, own: int, decay: float) -> None:
+    """Fill in the faded likenesses of the first ``count`` places, and make the sums 0 again."""
     read.sums[own] = 0
     for at in range(np.uint64(count)):
         place = np.uint64(read.places[at])
         step = abs(times.days[own] - times.days[place]) / decay * _STEPS
         faded = read.sums[place]
         if step < _TABLE:
-            faded *= table[np.uint64(step)]
+            faded *= _FADING[np.uint64(step)]
         else:
             # No comparison holds where a date is missing: as if one decay apart.
-            faded *= table[_TABLE - 1 if step >= _TABLE else _STEPS]
-        read.alike[at] = read.sums[place]
+            faded *= _FADING[_TABLE - 1 if step >= _TABLE else _STEPS]
         read.faded[at] = faded
         read.earlier[at] = faded if read.places[at] < own else np.float32(0)
+        read.alike[at] = _counted(read.alike[at], read.places[at] > own)
         read.sums[place] = 0
 
 
@@ -273,6 +273,12 @@ _LOW = 0xFFFFFFFF
 _BINS = 640
 _FIRST = 97 << 4
 """Scores are counted by their exponent and four bits more, from 2⁻³⁰ on: two of a bin differ by 6 %."""
+
+
+@compiled
+def _counted(alike: np.float32, later: bool) -> np.float32:
+    """Likeness in words, where it is enough for ``far``; what came out later has to be more alike."""
+    return alike if alike >= (LATER if later else EARLIER) else np.float32(0)
 
 
 @compiled

@@ -54,9 +54,15 @@ class Settings(BaseSettings):
         default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."
     )
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer requests.")
+    cache: int = Field(
+        default=64,
+        ge=0,
+        le=65_536,
+        description="Megabytes of answers given lately that each process keeps to give again; 0 for none.",
+    )
     engine: Literal["local", "processes", "dask"] = Field(
-        default="processes",
-        description="What trains, ranks and evaluates: this process, one process a core, or a Dask cluster.",
+        default="local",
+        description="What trains, ranks and evaluates: threads here, processes, or a Dask cluster.",
     )
     scheduler: str = Field(
         default="",

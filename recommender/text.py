@@ -13,19 +13,19 @@ one matrix would (0.6 KB a story).
 
 from __future__ import annotations
 
-from array import array
+import math
 from collections.abc import Sequence
-from itertools import accumulate
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from sklearn.utils import murmurhash3_32
 
+from recommender.analysis import MOST, Bags, Texts
 from recommender.compiled import compiled
-from recommender.terms import COLUMNS, WORD, Rarity, Vocabulary, trigrams
+from recommender.terms import Rarity, Vocabulary
 
 TITLE_WEIGHT = 0.6
 """Share of the title in ``words``; the excerpt has the rest.  On earlier folds the best for
@@ -43,14 +43,8 @@ any single view on the average of the newsrooms it was tried on (docs/evaluation
 TITLE, EXCERPT, WORDS, TEXT, TRIGRAMS, LETTERS = range(6)
 """Columns of ``Vectors.scales``."""
 
-MOST: Final = 255
-"""A term is counted up to so many times in a field."""
-
 LOG = np.r_[0, 1 + np.log(np.arange(1, 2 * MOST + 1))].astype(np.float32)
 """What a count is worth: 1 + ln count, and 0 for none."""
-
-_STORIES = 100_000
-"""Stories whose texts are taken apart together; bounds memory."""
 
 
 class Vectors(NamedTuple):
@@ -113,15 +107,6 @@ class Vectors(NamedTuple):
         return matrix
 
 
-class Bags(NamedTuple):
-    """Stories' terms by their hashes, each once, ascending in a story's row, with counts in two fields."""
-
-    starts: NDArray[np.int64]
-    hashes: NDArray[np.int32]
-    first: NDArray[np.uint8]
-    second: NDArray[np.uint8]
-
-
 class TextSpace:
     """TF-IDF over titles and excerpts, in the views of ``VIEWS``.
 
@@ -136,18 +121,55 @@ class TextSpace:
 
     def fit(self, titles: Sequence[str], excerpts: Sequence[str]) -> Self:
         """Learn terms and idf from ``n`` stories."""
-        self.fit_transform(titles, excerpts)
-        return self
+        return self.learn(Texts.of(titles, excerpts))
 
     def fit_transform(self, titles: Sequence[str], excerpts: Sequence[str]) -> Vectors:
         """Learn from the stories and return them as vectors."""
-        words, letters = _Analyser().bags(titles, excerpts)
-        self.words_, self.trigrams_ = (_rarity(bags, len(titles)) for bags in (words, letters))
-        return self._vectors(words, letters)
+        texts = Texts.of(titles, excerpts)
+        return self.learn(texts).vectors(texts)
 
     def transform(self, titles: Sequence[str], excerpts: Sequence[str]) -> Vectors:
         """Make vectors of stories the space need not have seen."""
-        return self._vectors(*_Analyser().bags(titles, excerpts))
+        return self.vectors(Texts.of(titles, excerpts))
+
+    @property
+    def stories(self) -> int:
+        """How many stories it learned from: a term that one of them has is so rare."""
+        return round(2 * math.exp(self.words_.unseen - 1) - 1)
+
+    def learn(self, texts: Texts) -> Self:
+        """Learn terms and idf; idf as scikit-learn smooths it: ln((1 + n) / (1 + df)) + 1."""
+        self.words_, self.trigrams_ = (_rarity(bags, len(texts)) for bags in texts)
+        return self
+
+    def grown(self, texts: Texts) -> TextSpace:
+        """Make a space that also knows the terms that two stories of ``texts`` have and this one does not.
+
+        They are as rare as a term of one story was.  What is known stays as it
+        is, so the stories that were there are as alike as before.
+        """
+        space = TextSpace(self.title_weight)
+        known = (self.words_, self.trigrams_)
+        with ThreadPoolExecutor(2) as pool:
+            space.words_, space.trigrams_ = pool.map(_grown, known, texts)
+        return space
+
+    def vectors(self, texts: Texts) -> Vectors:
+        """Weigh the terms of stories."""
+        share = np.float32(self.title_weight)
+        with ThreadPoolExecutor(2) as pool:
+            words = pool.submit(_weigh, texts.words, *_table(self.words_), share, LOG)
+            letters = pool.submit(_weigh, texts.letters, *_table(self.trigrams_), share, LOG)
+        starts, places, scales = words.result()
+        letter_starts, letter_places, letter_scales = letters.result()
+        # Of letters there is one field: the title's length is theirs, and the last the flat one.
+        scales[:, [TRIGRAMS, LETTERS]] = letter_scales[:, [TITLE, LETTERS]]
+        there, letters_there = places >= 0, letter_places >= 0
+        return Vectors(
+            starts, places[there], texts.words.first[there], texts.words.second[there],
+            letter_starts, letter_places[letters_there], texts.letters.first[letters_there],
+            scales, self.words_.idf, self.trigrams_.idf, share,
+        )  # fmt: skip
 
     def vocabulary(self) -> Vocabulary:
         """Give what was learned in the form in which it is stored."""
@@ -166,227 +188,55 @@ class TextSpace:
         space.words_, space.trigrams_ = vocabulary.words, vocabulary.trigrams
         return space
 
-    def _vectors(self, words: Bags, letters: Bags) -> Vectors:
-        share = np.float32(self.title_weight)
-        of_words, of_letters = _buckets(self.words_.hashes), _buckets(self.trigrams_.hashes)
-        kept, places, scales = _weigh(words, of_words, self.words_.hashes, self.words_.idf,
-                                      np.float32(self.words_.unseen), share, LOG)  # fmt: skip
-        kept_letters, letter_places, letter_scales = _weigh(
-            letters, of_letters, self.trigrams_.hashes, self.trigrams_.idf,
-            np.float32(self.trigrams_.unseen), share, LOG)  # fmt: skip
-        there, letters_there = places >= 0, letter_places >= 0
-        # Of letters there is one field: ``_weigh``'s title is their weighed length, its last the flat one.
-        scales[:, [TRIGRAMS, LETTERS]] = letter_scales[:, [TITLE, LETTERS]]
-        return Vectors(
-            kept, places[there], words.first[there], words.second[there],
-            kept_letters, letter_places[letters_there], letters.first[letters_there],
-            scales, self.words_.idf, self.trigrams_.idf, share,
-        )  # fmt: skip
-
-
-# Texts taken apart
-
-
-class _Analyser:
-    """Takes texts apart, each different word only once: news repeats itself."""
-
-    def __init__(self) -> None:
-        self._words = _Words()
-        self._tokens = _Tokens()
-
-    def bags(self, titles: Sequence[str], excerpts: Sequence[str]) -> tuple[Bags, Bags]:
-        """Count words and pairs of words of both fields, and trigrams of titles."""
-        parts = [
-            self._block(titles[start : start + _STORIES], excerpts[start : start + _STORIES])
-            for start in range(0, max(len(titles), 1), _STORIES)
-        ]
-        return _joined([words for words, _ in parts]), _joined([letters for _, letters in parts])
-
-    def _block(self, titles: Sequence[str], excerpts: Sequence[str]) -> tuple[Bags, Bags]:
-        lower = [title.lower() for title in titles]
-        title = _told(self._words, map(WORD.findall, lower))
-        excerpt = _told(self._words, (WORD.findall(text.lower()) for text in excerpts))
-        tokens, ends = _told(self._tokens, map(str.split, lower))
-        starts, grams = self._tokens.trigrams()
-        return _bag_words(*title, *excerpt), _bag_letters(tokens, ends, starts, grams)
-
-
-class _Words(dict[str, int]):
-    """The hash of every word, −1 for those passed over."""
-
-    def __missing__(self, word: str) -> int:
-        number = -1 if word in ENGLISH_STOP_WORDS else _hash(word)
-        self[word] = number
-        return number
-
-
-class _Tokens(dict[str, int]):
-    """What stands between spaces, numbered, and the trigrams of each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._grams = array("i")
-        self._starts = array("q", [0])
-
-    def __missing__(self, token: str) -> int:
-        number = len(self)
-        self[token] = number
-        self._grams.extend(map(_hash, trigrams(token)))
-        self._starts.append(len(self._grams))
-        return number
-
-    def trigrams(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Give where each token's trigrams begin, and their hashes."""
-        return np.array(self._starts), np.array(self._grams, np.int32)
-
-
-def _hash(term: str) -> int:
-    # What ``terms.hashed`` does, in C; the tests hold them against each other.
-    number: int = murmurhash3_32(term)
-    return 1 if number == -(1 << 31) else abs(number) % COLUMNS
-
-
-def _told(numbers: dict[str, int], texts: object) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Look up what texts say, one after the other, and tell where each ends."""
-    told = array("i")
-    lengths = array("q")
-    for said in texts:  # type: ignore[attr-defined]
-        told.extend(map(numbers.__getitem__, said))
-        lengths.append(len(said))
-    return np.array(told, np.int32), np.fromiter(accumulate(lengths), np.int64, len(lengths))
-
-
-def _joined(parts: Sequence[Bags]) -> Bags:
-    if len(parts) == 1:
-        return parts[0]
-    offsets = accumulate((part.starts[-1] for part in parts), initial=0)
-    starts = [part.starts[1:] + offset for part, offset in zip(parts, offsets, strict=False)]
-    columns = zip(*(part[1:] for part in parts), strict=True)
-    return Bags(np.concatenate([[0], *starts]), *(np.concatenate(column) for column in columns))
-
-
-@compiled
-def _bag_words(
-    title: NDArray[np.int32],
-    title_ends: NDArray[np.int64],
-    excerpt: NDArray[np.int32],
-    excerpt_ends: NDArray[np.int64],
-) -> Bags:
-    n = len(title_ends)
-    starts = np.zeros(n + 1, np.int64)
-    most = 2 * (len(title) + len(excerpt))
-    hashes, first, second = np.empty(most, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint8)
-    size = 0
-    at_title = at_excerpt = 0
-    for story in range(n):
-        room = 2 * (title_ends[story] - at_title + excerpt_ends[story] - at_excerpt)
-        # The field is the lowest bit, so that sorting brings a term's occurrences together.
-        terms = np.empty(room, np.int64)
-        count = _terms(title[at_title : title_ends[story]], 0, terms, 0)
-        count = _terms(excerpt[at_excerpt : excerpt_ends[story]], 1, terms, count)
-        at_title, at_excerpt = title_ends[story], excerpt_ends[story]
-        size = _count(terms[:count], hashes, first, second, size)
-        starts[story + 1] = size
-    return Bags(starts, hashes[:size].copy(), first[:size].copy(), second[:size].copy())
-
-
-@compiled
-def _bag_letters(
-    tokens: NDArray[np.int32],
-    ends: NDArray[np.int64],
-    gram_starts: NDArray[np.int64],
-    grams: NDArray[np.int32],
-) -> Bags:
-    n = len(ends)
-    starts = np.zeros(n + 1, np.int64)
-    most = 0
-    for token in tokens:
-        most += gram_starts[token + 1] - gram_starts[token]
-    hashes, first, second = np.empty(most, np.int32), np.empty(most, np.uint8), np.empty(most, np.uint8)
-    size = at = 0
-    for story in range(n):
-        room = 0
-        for token in tokens[at : ends[story]]:
-            room += gram_starts[token + 1] - gram_starts[token]
-        terms = np.empty(room, np.int64)
-        count = 0
-        for token in tokens[at : ends[story]]:
-            for gram in grams[gram_starts[token] : gram_starts[token + 1]]:
-                terms[count] = 2 * np.int64(gram)
-                count += 1
-        at = ends[story]
-        size = _count(terms, hashes, first, second, size)
-        starts[story + 1] = size
-    return Bags(starts, hashes[:size].copy(), first[:size].copy(), second[:size].copy())
-
-
-@compiled
-def _terms(words: NDArray[np.int32], field: int, terms: NDArray[np.int64], count: int) -> int:
-    """Write words and pairs of words to ``terms`` from ``count`` on; return where they end."""
-    before = np.int64(-1)
-    for word in words:
-        if word < 0:
-            continue
-        terms[count] = 2 * np.int64(word) + field
-        count += 1
-        if before >= 0:
-            terms[count] = 2 * np.int64(_paired(before, word)) + field
-            count += 1
-        before = np.int64(word)
-    return count
-
-
-@compiled
-def _paired(first: np.int64, second: np.int32) -> np.int64:
-    """Hash a pair of words, as ``terms.paired`` does."""
-    state = np.uint32(first) * np.uint32(0x9E3779B1) + np.uint32(second)
-    state = np.uint32(np.uint32(state ^ (state >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-    state = np.uint32(np.uint32(state ^ (state >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-    state = np.uint32(state ^ (state >> np.uint32(16)))
-    return np.int64(np.int64(state) % np.int64(COLUMNS))
-
-
-@compiled
-def _count(
-    terms: NDArray[np.int64],
-    hashes: NDArray[np.int32],
-    first: NDArray[np.uint8],
-    second: NDArray[np.uint8],
-    size: int,
-) -> int:
-    """Write each of a story's terms once, with its counts, from ``size`` on; return where they end."""
-    terms.sort()
-    begin = size
-    for term in terms:
-        number, field = term >> 1, term & 1
-        if size == begin or hashes[size - 1] != number:
-            hashes[size], first[size], second[size] = number, 0, 0
-            size += 1
-        if field == 0:
-            first[size - 1] = min(first[size - 1] + 1, MOST)
-        else:
-            second[size - 1] = min(second[size - 1] + 1, MOST)
-    return size
-
-
-# Terms weighed
-
 
 def _rarity(bags: Bags, n: int) -> Rarity:
-    """Learn terms of two stories or more; idf as scikit-learn smooths it: ln((1 + n) / (1 + df)) + 1."""
     hashes, frequency = np.unique(bags.hashes, return_counts=True)
     shared = frequency > 1
     idf = np.log((1 + n) / (1 + frequency[shared])) + 1
     return Rarity(hashes[shared], idf.astype(np.float32), float(np.log((1 + n) / 2) + 1))
 
 
+def _grown(known: Rarity, bags: Bags) -> Rarity:
+    hashes, frequency = np.unique(_unknown(bags, *_table(known)[:2]), return_counts=True)
+    new = hashes[frequency > 1]
+    place = np.searchsorted(known.hashes, new)
+    return Rarity(
+        np.insert(known.hashes, place, new),
+        np.insert(known.idf, place, np.float32(known.unseen)),
+        known.unseen,
+    )
+
+
 _BITS: Final = 18
 """Of a hash, how many tell where to look for it: then there are a few dozen at most to look through."""
 
 
-def _buckets(hashes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Where the hashes with each beginning of ``_BITS`` start, (2^_BITS + 1,)."""
-    return np.searchsorted(hashes >> (31 - _BITS), np.arange((1 << _BITS) + 1))
+def _table(
+    known: Rarity,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], np.float32]:
+    """Make terms ready to be looked up: where hashes with each beginning of ``_BITS`` start, and they."""
+    buckets = np.searchsorted(known.hashes >> (31 - _BITS), np.arange((1 << _BITS) + 1))
+    return buckets, known.hashes, known.idf, np.float32(known.unseen)
+
+
+@compiled
+def _find(buckets: NDArray[np.int64], known: NDArray[np.int32], number: np.int32) -> int:
+    """Find the place of a hash among those known, −1 for none."""
+    low, high = buckets[number >> (31 - _BITS)], buckets[(number >> (31 - _BITS)) + 1]
+    place = low + np.searchsorted(known[low:high], number)
+    return int(place) if place < high and known[place] == number else -1
+
+
+@compiled
+def _unknown(bags: Bags, buckets: NDArray[np.int64], known: NDArray[np.int32]) -> NDArray[np.int32]:
+    """List the hashes that are not known, as often as stories have them."""
+    found = np.empty(len(bags.hashes), np.int32)
+    size = 0
+    for number in bags.hashes:
+        if _find(buckets, known, number) < 0:
+            found[size] = number
+            size += 1
+    return found[:size].copy()
 
 
 @compiled
@@ -414,11 +264,9 @@ def _weigh(
         squares[:] = 0
         there = 0
         for at in range(begin, end):
-            number = bags.hashes[at]
-            low, high = buckets[number >> (31 - _BITS)], buckets[(number >> (31 - _BITS)) + 1]
-            place = low + np.searchsorted(known[low:high], number)
-            found = place < high and known[place] == number
-            places[at] = place if found else -1
+            place = _find(buckets, known, bags.hashes[at])
+            found = place >= 0
+            places[at] = place
             there += found
             rare = idf[place] if found else unseen
             first, second = np.int64(bags.first[at]), np.int64(bags.second[at])
@@ -432,10 +280,10 @@ def _weigh(
         scales[story, LETTERS] = _inverse(np.float64(end - begin))
         mixed = 0.0
         for at in range(begin, end):
-            if places[at] >= 0:
-                weight = title_weight * log[bags.first[at]] * scales[story, TITLE]
-                weight += (np.float32(1) - title_weight) * log[bags.second[at]] * scales[story, EXCERPT]
-                mixed += np.float64(weight * idf[places[at]]) ** 2
+            rare = idf[places[at]] if places[at] >= 0 else unseen
+            weight = title_weight * log[bags.first[at]] * scales[story, TITLE]
+            weight += (np.float32(1) - title_weight) * log[bags.second[at]] * scales[story, EXCERPT]
+            mixed += np.float64(weight * rare) ** 2
         scales[story, WORDS] = _inverse(mixed)
     return starts, places, scales
 

@@ -28,10 +28,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.fixture(scope="session")
 def benchmark() -> Iterator[Callable[[str], ModuleType]]:
-    """Import a program of benchmarks/, which is no package, by its name: there they import each other."""
+    """Import a program of benchmarks/ by its name: they stand beside the package and are no part of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-        yield importlib.import_module
+        patch.syspath_prepend(Path(__file__).parents[1])
+        yield lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture(scope="session")

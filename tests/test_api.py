@@ -260,6 +260,26 @@ def test_a_locked_store(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> 
     assert "db.internal" not in response.text
 
 
+def test_what_is_put_around_the_application_is_around_every_route(address: str) -> None:
+    class Counting:
+        def __init__(self, app: Any, seen: list[str]) -> None:
+            self.app, self.seen = app, seen
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                self.seen.append(scope["path"])
+            await self.app(scope, receive, send)
+
+    seen: list[str] = []
+    app = create_app(Settings(store=address))
+    app.add_middleware(Counting, seen=seen)
+    paths = ["/related", "/articles", "/health/live", "/nowhere"]
+    with TestClient(app) as client:
+        for path in paths:
+            client.get(path, params=ASKED)
+    assert seen == paths
+
+
 # Health
 
 

@@ -24,7 +24,9 @@ from rich.console import Console
 
 from recommender.__main__ import main
 from recommender.cli import show
+from recommender.cli.serving import listening
 from recommender.service import Answer
+from recommender.settings import Settings
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
@@ -359,6 +361,22 @@ def test_serve_on_any_free_port_says_which(newsroom: partial[Result], tmp_path: 
         finally:
             server.terminate()
             server.wait(timeout=20)
+
+
+def test_connections_do_not_wait_before_they_send() -> None:
+    """Headers and body are two writes: the second would wait 40 ms for the first to be acknowledged."""
+    with listening(Settings(port=0)) as taken, socket.create_connection(taken.getsockname()) as _:
+        accepted, _ = taken.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_server_loads_nothing_that_learns() -> None:
+    program = (
+        "import sys, recommender.cli, recommender.api, uvicorn; "
+        "print(sorted({'sklearn', 'scipy', 'alembic', 'lxml'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
 
 
 def ask(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from corpora import corpus_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.copies import groups, numbered
-from recommender.corpus import OWN
+from recommender.copies import groups
 from recommender.index import prepare
 
 
@@ -145,22 +144,3 @@ def test_the_order_of_stories_changes_nothing(told: Sequence[Told]) -> None:
     together = {row for row in range(len(told)) if (found == found[row]).sum() > 1}
     assert {told[row].title for row in together} == {TITLE, f"{TITLE} | Herald"}
     assert {int(found[row]) for row in together} == {min(together)}
-
-
-# In one list
-
-
-def test_groups_are_numbered_within_a_list() -> None:
-    assert numbered(np.array([7, 3, 9, 7, 3, 8, 3]), own=8).tolist() == [2, 1, 0, 2, 1, OWN, 1]
-    assert numbered(np.array([5, 5]), own=5).tolist() == [OWN, OWN]
-    assert numbered(np.array([], np.int64), own=0).tolist() == []
-
-
-@given(st.lists(st.integers(0, 9), max_size=30), st.integers(0, 9))
-def test_numbers_say_what_groups_say(group: list[int], own: int) -> None:
-    numbers = numbered(np.array(group, np.int64), own).tolist()
-    for one, number in zip(group, numbers, strict=True):
-        assert (number == OWN) == (one == own)
-        assert (number == 0) == (one != own and group.count(one) == 1)
-    alike = {(one, number) for one, number in zip(group, numbers, strict=True) if number > 0}
-    assert len(alike) == len({one for one, _ in alike}) == len({number for _, number in alike})

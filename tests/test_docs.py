@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 import recommender
+from benchmarks import record, write_benchmarks
 from recommender.engine import processes
 from recommender.pipeline.evaluating import judge
 from recommender.pipeline.importing import import_paths
@@ -19,6 +20,13 @@ from recommender.settings import Settings
 from recommender.store import Store
 
 ROOT = Path(__file__).parents[1]
+PINNED = (
+    "constraints.txt",
+    "tests/constraints.txt",
+    "benchmarks/constraints.txt",
+    "Makefile",
+    "pyproject.toml",
+)
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -138,6 +146,12 @@ def test_measured_leads_are_leads() -> None:
     assert sure >= 4
 
 
+def test_the_page_of_benchmarks_says_what_was_measured() -> None:
+    sections = json.loads(record.KEPT.read_text(encoding="utf-8"))
+    written = write_benchmarks.PAGE.read_text(encoding="utf-8")
+    assert written == write_benchmarks.page(sections), "stale: make docs"
+
+
 def test_operations_lists_every_setting() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name, field in Settings.model_fields.items():
@@ -169,7 +183,7 @@ def test_the_version_is_the_changelogs_newest() -> None:
 
 
 def test_nothing_names_an_index_or_a_machine() -> None:
-    for name in ("constraints.txt", "tests/constraints.txt", "Makefile", "pyproject.toml"):
+    for name in PINNED:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"--(extra-)?index-url|--find-links|file://|/(root|home|work)/", text), name
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from unittest.mock import patch
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from corpora import corpus_of, newsroom, pairs_of, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from recommender import features as module
-from recommender.candidates import FADED, GENERATORS, Generator, Lists, Pairs
+from recommender.candidates import FADED, Pairs
 from recommender.corpus import Corpus
 from recommender.engine import local, processes
 from recommender.features import FEATURES, GROUPS, NAMES, features
 from recommender.graph import AROUND
-from recommender.index import FEEDBACK, Index, prepare
+from recommender.index import Index, prepare
+from recommender.search import SEARCH, Search
 from recommender.text import VIEWS, TextSpace
 
-SOME = (Generator("words", 30.0, 3), Generator("letters", 7.0, 6), Generator("title", np.inf, 4))
-"""Generators with lists short enough to be cut."""
+SHORT = Search(decay=30.0, near=3, far=2, before=3, entries=4)
+"""Lists short enough to be cut."""
 
 FADING = {
     "words": (7, 30),
@@ -45,9 +42,9 @@ def described(index: Index, *couples: tuple[int, int]) -> dict[str, list[float]]
 # Names
 
 
-@pytest.mark.parametrize("generators", [GENERATORS, SOME, SOME[:1]])
-def test_a_name_for_every_column(generators: Sequence[Generator]) -> None:
-    _, index = prepare(corpus_of(["rain flood", "rain", "flood"]), generators)
+@pytest.mark.parametrize("search", [SEARCH, SHORT])
+def test_a_name_for_every_column(search: Search) -> None:
+    _, index = prepare(corpus_of(["rain flood", "rain", "flood"]), search)
     matrix = features(index, pairs_of((0, 1), (0, 2)))
     assert matrix.shape == (2, len(FEATURES))
     assert matrix.dtype == np.float32
@@ -72,7 +69,7 @@ def test_groups_say_what_every_column_speaks_of() -> None:
     assert speaks["topics"] == {"topics"}
     assert speaks["links"] == {"linked near", "links near", "link share", "link path"}
     assert {name for name in speaks["headline"] if "×" not in name} == {"trigrams", "letters"}
-    places = {"rank", "rank back", "share", "share back", "event", "event back", "events"}
+    places = {"rank", "rank back", "share", "share back"}
     assert {name for name in speaks["likeness"] if "×" not in name} == {"blend", *places}
     shared = {"shared idf", "shared idf in title", "rarest shared"}
     assert {name for name in speaks["words"] if "×" not in name} == {
@@ -146,23 +143,11 @@ def test_the_rarest_of_several_words_in_common() -> None:
 # By a slow rewriting
 
 
-def event(index: Index, story: int) -> NDArray[np.float64]:
-    """Mean of the best few of a story's first list, by score, of length 1."""
-    one = index.lists[0]
-    view = index.views[one.generator.view].toarray().astype(float)
-    mix = np.zeros(view.shape[1])
-    best = float(one.scores[story, 0]) or 1.0
-    for other, score in list(zip(one.found[story], one.scores[story], strict=True))[:FEEDBACK]:
-        mix += view[other] * (float(score) / best) if other >= 0 else 0
-    length = float(np.linalg.norm(mix))
-    return mix / length if length else mix
-
-
 def around(index: Index, story: int) -> dict[int, float]:
-    """Stories around one, each as a share of the nearest."""
-    one = index.lists[0]
-    best = float(one.scores[story, 0])
-    list_ = list(zip(one.found[story].tolist(), one.scores[story].tolist(), strict=True))[:AROUND]
+    """Stories around one, each as a share of the nearest: the best of those before it."""
+    found, scores = index.nearest.before[story].tolist(), index.nearest.scores[story].tolist()
+    best = scores[0]
+    list_ = list(zip(found, scores, strict=True))[:AROUND]
     return {other: score / best for other, score in list_ if other >= 0}
 
 
@@ -195,24 +180,18 @@ def fade(days: float, decay: float) -> float:
 
 def judge(corpus: Corpus, space: TextSpace, index: Index, story: int, other: int) -> dict[str, float]:
     """Describe one pair."""
-    views = {name: view.toarray().astype(float) for name, view in index.views.items()}
+    views = {name: index.vectors.view(name).toarray().astype(float) for name in VIEWS}
     similar = {name: float(view[story] @ view[other]) for name, view in views.items()}
     days = float(corpus.published[other] - corpus.published[story])
     found = {name: similar[name] for name in VIEWS}
     for view, decays in FADING.items():
         found |= {f"{view}×{decay}d": similar[view] * fade(days, decay) for decay in decays}
-    first = index.lists[0]
-    name = first.generator.view
-    score = similar[name] * fade(days, first.generator.decay)
-    mine, theirs = first.scores[story], first.scores[other]
+    score = similar["blend"] * fade(days, index.search.decay)
+    mine, theirs = index.nearest.scores[story], index.nearest.scores[other]
     found["rank"] = sum(float(value) > score + 1e-6 for value in mine)
     found["rank back"] = sum(float(value) > score + 1e-6 for value in theirs)
     found["share"] = score / max(float(mine[0]), 1e-6)
     found["share back"] = score / max(float(theirs[0]), 1e-6)
-    here, there = event(index, story), event(index, other)
-    found["event"] = float(here @ views[name][other])
-    found["event back"] = float(there @ views[name][story])
-    found["events"] = float(here @ there)
     found |= {"days apart": abs(days), "days later": days}
     idf = space.words_.idf
     both = {name: (views[name][story] > 0) & (views[name][other] > 0) for name in ("words", "title")}
@@ -246,9 +225,9 @@ LINKS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(STORY, min_size=2, max_size=8), LINKS, st.sampled_from([SOME, GENERATORS]))
+@given(st.lists(STORY, min_size=2, max_size=8), LINKS, st.sampled_from([SHORT, SEARCH]))
 def test_every_feature_is_what_a_slow_rewriting_finds(
-    stories: list[tuple[object, ...]], drawn: list[tuple[int, int]], generators: tuple[Generator, ...]
+    stories: list[tuple[object, ...]], drawn: list[tuple[int, int]], search: Search
 ) -> None:
     titles, excerpts, published, quality, providers, topics = map(list, zip(*stories, strict=True))
     links = [(one, other) for one, other in drawn if one != other and max(one, other) < len(stories)]
@@ -261,7 +240,7 @@ def test_every_feature_is_what_a_slow_rewriting_finds(
         topics=topics,
         links=links,
     )
-    space, index = prepare(corpus, generators)
+    space, index = prepare(corpus, search)
     index = index.knowing(corpus.links)
     pairs = all_pairs(len(corpus))
     matrix = features(index, pairs)
@@ -297,12 +276,17 @@ def test_an_index_knows_no_links_until_it_is_told() -> None:
 
 def test_candidates_are_those_of_the_lists_and_of_links_and_what_is_added() -> None:
     # The first story is like the second, whose editor linked the third; the fourth is like none.
-    index = prepare(corpus_of(["rain", "rain", "tide", "wood"]))[1]
+    index = prepare(corpus_of(["rain", "rain", "tide", "wood"], published=[1, 0, 2, 0]))[1]
     for links, right in (([], [1]), ([(1, 2)], [1, 2]), ([(0, 3)], [1])):
         knowing = index.knowing(np.array(links, np.int64).reshape(-1, 2))
         assert knowing.pairs(rows(0)).candidate.tolist() == right
         assert index.pairs(rows(0)).candidate.tolist() == [1]
     assert index.pairs(rows(0), pairs_of((0, 3))).candidate.tolist() == [1, 3]
+
+
+def test_what_was_linked_to_a_story_that_came_out_later_says_nothing() -> None:
+    index = prepare(corpus_of(["rain", "rain", "tide", "wood"], published=[0, 1, 2, 0]))[1]
+    assert index.knowing(np.array([(1, 2)])).pairs(rows(0)).candidate.tolist() == [1]
 
 
 @pytest.mark.parametrize("story", [0, 5, 18])
@@ -328,15 +312,16 @@ def room() -> Index:
     return prepare(corpus)[1].knowing(corpus.links)
 
 
-@pytest.mark.parametrize("step", [1, 7, 100_000])
-def test_features_of_a_block_are_the_rows_of_the_features_of_all(room: Index, step: int) -> None:
-    pairs = room.pairs(np.arange(len(room.published)))
+@pytest.mark.parametrize("size", [1, 7, 60])
+def test_features_of_a_block_are_the_rows_of_the_features_of_all(room: Index, size: int) -> None:
+    pairs = room.pairs(np.arange(len(room)))
     whole = features(room, pairs)
     random = np.random.default_rng(0)
     some = random.choice(len(pairs), 60, replace=False)
-    with patch.object(module, "STEP", step):
-        part = features(room, Pairs(pairs.story[some], pairs.candidate[some]))
-    np.testing.assert_array_equal(part, whole[some])
+    for start in range(0, len(some), size):
+        block = some[start : start + size]
+        part = features(room, Pairs(pairs.story[block], pairs.candidate[block]))
+        np.testing.assert_array_equal(part, whole[block])
 
 
 def test_no_pairs_have_no_features(room: Index) -> None:
@@ -344,10 +329,11 @@ def test_no_pairs_have_no_features(room: Index) -> None:
 
 
 def test_the_ranks_of_a_storys_own_list_count_up(room: Index) -> None:
-    # Whole lists: nobody is cut off, and no two scores of these are the same.
-    first = room.lists[0].found[5]
-    list_ = first[first >= 0]
-    found = described(room, *((5, int(other)) for other in list_))
+    # A whole list: nobody is cut off, and no two scores of these are the same.
+    story = int(np.argmin(np.where((room.nearest.before >= 0).sum(axis=1) > 9, room.published, np.inf)))
+    list_ = room.nearest.before[story][room.nearest.before[story] >= 0]
+    assert 9 < len(list_) < SEARCH.before
+    found = described(room, *((story, int(other)) for other in list_))
     assert found["rank"] == list(range(len(list_)))
     assert found["share"][0] == pytest.approx(1)
 
@@ -355,24 +341,18 @@ def test_the_ranks_of_a_storys_own_list_count_up(room: Index) -> None:
 # The index
 
 
-def test_an_event_is_of_length_1_even_where_every_story_is_far_away() -> None:
-    # Two stories alike, 400 days apart: 133 decays of 3 days.
-    index = prepare(
-        corpus_of(["rain flood", "rain tide", "x"], published=[0, 400, 0]), (Generator("words", 3.0, 2),)
-    )[1]
-    lengths = np.sqrt(index.event.multiply(index.event).sum(axis=1)).A1
-    assert lengths == pytest.approx([1, 1, 0])
-    assert described(index, (0, 1))["event"] == pytest.approx([1])
-
-
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_an_index_of_hardly_any_stories(n: int) -> None:
     space, index = prepare(corpus_of(["rain flood", "rain"][:n]))
     assert len(space.words_.hashes) == (1 if n == 2 else 0)
-    for one in index.lists:
-        assert one.found.shape == one.scores.shape == (n, one.generator.k)
-        assert one.found[:, :1].ravel().tolist() == ([1, 0] if n == 2 else [-1] * n)
-    assert len(Pairs.united(index.lists, np.arange(n))) == (2 if n == 2 else 0)
+    assert len(index) == n
+    for found, k in zip(index.nearest, (SEARCH.near, SEARCH.far, SEARCH.before, SEARCH.before), strict=True):
+        assert found.shape == (n, k)
+    for found in (index.nearest.near, index.nearest.far):
+        assert found[:, :1].ravel().tolist() == ([1, 0] if n == 2 else [-1] * n)
+    # Of two stories of one day the second row's has the first before it.
+    assert index.nearest.before[:, :1].ravel().tolist() == ([-1, 0] if n == 2 else [-1] * n)
+    assert len(index.pairs(np.arange(n))) == (2 if n == 2 else 0)
 
 
 def test_stories_with_letters_but_no_words_in_common_can_be_described() -> None:
@@ -382,27 +362,14 @@ def test_stories_with_letters_but_no_words_in_common_can_be_described() -> None:
     assert found["letters"][0] > 0
 
 
-def test_an_index_of_lists_made_elsewhere() -> None:
-    corpus = corpus_of(["rain", "rain", "rain"])
-    space = TextSpace()
-    views = space.fit_transform(corpus.titles, corpus.excerpts)
-    one = Lists(
-        SOME[0], np.array([[1, 2], [-1, -1], [0, -1]]), np.array([[1, 0.5], [0, 0], [1, 0]], np.float32)
-    )
-    index = Index.of(corpus, views, space.words_.idf, [one])
-    assert index.event.toarray().ravel() == pytest.approx([1, 0, 1])
-    assert all(isinstance(view, sp.csr_matrix) for view in index.views.values())
-    assert tuple(index.views) == VIEWS
-
-
 def test_every_engine_prepares_the_same_index() -> None:
     corpus = newsroom(6)
-    with patch("recommender.index.blocks", lambda n, columns: [slice(0, 5), slice(5, n)]):
-        here, there = (prepare(corpus, SOME[:1], engine)[1] for engine in (local, processes))
-    whole = prepare(corpus, SOME[:1])[1]
-    pairs = Pairs.united(whole.lists, rows(0, 5, 23))
+    with patch("recommender.index.STORIES", 5):
+        here, there = (prepare(corpus, SHORT, engine)[1] for engine in (local, processes))
+    whole = prepare(corpus, SHORT)[1]
+    pairs = whole.pairs(rows(0, 5, 23))
+    assert len(pairs) == 9
     for index in (here, there):
-        for one, other in zip(index.lists, whole.lists, strict=True):
-            np.testing.assert_array_equal(one.found, other.found)
-            np.testing.assert_array_equal(one.scores, other.scores)
+        for one, other in zip(index.nearest, whole.nearest, strict=True):
+            np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(features(index, pairs), features(whole, pairs))

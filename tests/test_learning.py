@@ -180,30 +180,29 @@ def test_half_the_stories_know_the_archive_and_half_what_came_out_before(
 def test_no_link_of_a_later_or_the_same_period_is_known_on_the_day(
     corpus: Corpus, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graphs: list[tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = []
+    graphs: list[tuple[NDArray[np.int64], LinkGraph, list[NDArray[np.int64]]]] = []
+    knowing, columns = Index.knowing, LinkGraph.columns
 
-    class Watched(LinkGraph):
-        @classmethod
-        def of(cls, around: Any, links: NDArray[np.int64]) -> Any:
-            asked: list[NDArray[np.int64]] = []
-            graphs.append((links, asked))
-            made = LinkGraph.of(around, links)
+    def watched_knowing(self: Index, links: NDArray[np.int64]) -> Index:
+        made = knowing(self, links)
+        graphs.append((links, made.graph, []))
+        return made
 
-            class Asked:
-                def columns(self, story: NDArray[np.int64], other: NDArray[np.int64]) -> Any:
-                    asked.append(story)
-                    return made.columns(story, other)
+    def watched_columns(self: LinkGraph, story: NDArray[np.int64], other: NDArray[np.int64]) -> Any:
+        (asked,) = (asked for _, graph, asked in graphs if graph is self)
+        asked.append(story)
+        return columns(self, story, other)
 
-            return Asked()
-
-    monkeypatch.setattr(module, "LinkGraph", Watched)
+    monkeypatch.setattr(Index, "knowing", watched_knowing)
+    monkeypatch.setattr(LinkGraph, "columns", watched_columns)
     taught(index, corpus.links)
     period = periods(corpus)
-    # First what the rehearsal's archive may know: nothing of the last period.
-    (known_before, _), *days = graphs
+    # First what the archive knows, which is all, then what the rehearsal's may: nothing of the last period.
+    (known, *_), (known_before, *_), *days = graphs
+    assert known.tolist() == corpus.links.tolist()
     assert not (period[known_before] == PERIODS - 1).any()
     assert len(days) == PERIODS
-    for now, (links, asked) in enumerate(days):
+    for now, (links, _, asked) in enumerate(days):
         stories = np.concatenate(asked)
         assert set(period[stories].tolist()) == {now}
         assert not (period[links] >= now).any()

@@ -21,15 +21,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommender import models
-from recommender.candidates import GENERATORS
 from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES as FEATURES
 from recommender.models import Model, activate, active, fingerprint, listed, load, write
 from recommender.ranker import Ranker
+from recommender.search import SEARCH, Search
 
-TERMS = [f"{name}-{part}.npy" for name in ("words", "trigrams") for part in ("hashes", "idf")]
-FILES = ["manifest.json", "weights.npy", "nodes.npy", "roots.npy", *TERMS]
+FILES = ["manifest.json", "weights.npy", "nodes.npy", "roots.npy"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Model:
     root = tmp_path_factory.mktemp("original")
     room = learned(newsroom(30), taught=120)
     data = {"fingerprint": fingerprint(room.corpus), "stories": 120}
-    return write(root, room.ranker, GENERATORS, room.space, data, {"interval": (0.1, 0.2)})
+    return write(root, room.ranker, SEARCH, data, {"interval": (0.1, 0.2)})
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +80,7 @@ def npy(array: NDArray[Any]) -> bytes:
 
 def test_a_model_read_is_the_model_written(original: Model, written: Path) -> None:
     again = load(written.parent, original.id)
-    assert (again.id, again.generators, again.manifest) == (
-        original.id,
-        original.generators,
-        original.manifest,
-    )
+    assert (again.id, again.search, again.manifest) == (original.id, original.search, original.manifest)
     matrix = np.random.default_rng(0).random((500, len(FEATURES))).astype(np.float32)
     matrix[:, ::3] = np.nan
     assert again.ranker.score(matrix).tobytes() == original.ranker.score(matrix).tobytes()
@@ -93,14 +88,6 @@ def test_a_model_read_is_the_model_written(original: Model, written: Path) -> No
     assert again.ranker.weights.any()
     assert len(again.ranker.nodes) > 0
     assert again.ranker.score(matrix).std() > 0
-    assert again.space.title_weight == original.space.title_weight
-    text = (["A flood", "Title"], ["and rain", ""])
-    for name, view in again.space.transform(*text).items():
-        assert (view != original.space.transform(*text)[name]).nnz == 0
-    seen = (newsroom(3).titles, newsroom(3).excerpts)
-    for name, view in again.space.transform(*seen).items():
-        assert view.nnz > 0
-        assert (view != original.space.transform(*seen)[name]).nnz == 0
 
 
 def test_a_ranker_without_trees_is_read_as_well(original: Model, tmp_path: Path) -> None:
@@ -110,19 +97,19 @@ def test_a_ranker_without_trees_is_read_as_well(original: Model, tmp_path: Path)
     assert (back.slope, back.offset) == (2.0, -1.0)
 
 
-def test_what_found_candidates_is_read_as_it_was_written(original: Model, tmp_path: Path) -> None:
-    # One of them never fades, and JSON has no infinity.
-    made = write(tmp_path, original.ranker, GENERATORS, original.space, {"fingerprint": "abcdef0"}, {})
-    assert load(tmp_path, made.id).generators == GENERATORS
-    assert any(np.isinf(one.decay) for one in GENERATORS)
-    assert any(np.isfinite(one.decay) for one in GENERATORS)
+@pytest.mark.parametrize("search", [SEARCH, Search(decay=0.1, near=1, far=2, before=3, entries=10**7)])
+def test_what_found_candidates_is_read_as_it_was_written(
+    original: Model, tmp_path: Path, search: Search
+) -> None:
+    made = write(tmp_path, original.ranker, search, {"fingerprint": "abcdef0"}, {})
+    assert made.search == load(tmp_path, made.id).search == search
 
 
 def test_the_folder_holds_what_the_manifest_says(original: Model, written: Path) -> None:
     assert sorted(path.name for path in written.iterdir()) == sorted(FILES)
     manifest = original.manifest
     assert manifest["id"] == written.name
-    assert (manifest["format"], manifest["features"]) == (2, list(FEATURES))
+    assert (manifest["format"], manifest["features"]) == (3, list(FEATURES))
     assert manifest["report"] == {"interval": [0.1, 0.2]}
     assert manifest["data"]["stories"] == 120
     for file, stated in manifest["files"].items():
@@ -222,16 +209,25 @@ def test_what_is_no_manifest_is_refused(folder: Path, body: bytes) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda m: m.pop("generators"),
-        lambda m: m.update(generators=[{"view": "words"}]),
-        lambda m: m["generators"][0].update(k=None),
-        lambda m: m["generators"][0].update(decay="slow"),
+        lambda m: m.pop("search"),
+        lambda m: m.update(search=None),
+        lambda m: m.update(search=[14.0, 100, 60, 50, 1_024]),
+        lambda m: m["search"].update(view="words"),
+        lambda m: m["search"].update(decay="slow"),
+        lambda m: m["search"].update(decay=0),
+        lambda m: m["search"].update(decay=-14.0),
+        lambda m: m["search"].update(decay=None),
+        lambda m: m["search"].update(decay=True),
+        *(
+            lambda m, name=name, value=value: m["search"].update({name: value})
+            for name in ("near", "far", "before", "entries")
+            for value in (0, -1, 1.5, 50.0, "50", None, True, [], 2**31, 2**63)
+        ),
         lambda m: m["ranker"].update(slope="steep"),
         lambda m: m["ranker"].update(slope=-1),
-        lambda m: m["text"].pop("unseen"),
         lambda m: m["files"].pop("roots.npy"),
         lambda m: m.update(files=[]),
-        lambda m: m.update(text=None),
+        lambda m: m.update(ranker=None),
     ],
 )
 def test_a_manifest_that_lacks_something_is_refused(folder: Path, change: Callable[[Any], object]) -> None:
@@ -261,29 +257,6 @@ def test_weights_of_another_number_of_features_are_refused(
 def test_a_weight_that_is_no_number_is_refused(folder: Path) -> None:
     plant(folder, "weights.npy", npy(np.load(folder / "weights.npy") * np.nan))
     with pytest.raises(ModelCorrupt, match=r"weights\.npy: a weight is not a number"):
-        load(folder.parent, folder.name)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda hashes: hashes[::-1],
-        lambda hashes: hashes[:-1],
-        lambda hashes: np.r_[hashes[1], hashes[1:]],
-        lambda hashes: np.r_[2**31 - 1, np.arange(len(hashes) - 1) - 2**31],
-    ],
-)
-def test_terms_out_of_order_are_refused(folder: Path, change: Callable[[Any], Any]) -> None:
-    plant(folder, "words-hashes.npy", npy(change(np.load(folder / "words-hashes.npy")).astype(np.int32)))
-    with pytest.raises(ModelCorrupt, match=r"words-hashes\.npy: not ascending"):
-        load(folder.parent, folder.name)
-
-
-def test_an_idf_that_is_no_number_is_refused(folder: Path) -> None:
-    idf = np.load(folder / "trigrams-idf.npy").copy()
-    idf[0] = np.nan
-    plant(folder, "trigrams-idf.npy", npy(idf))
-    with pytest.raises(ModelCorrupt, match="trigrams"):
         load(folder.parent, folder.name)
 
 
@@ -331,8 +304,8 @@ def test_what_is_no_plain_array_is_refused_unread(folder: Path, tmp_path: Path, 
 
 
 def test_a_newer_format_is_incompatible(folder: Path) -> None:
-    rewrite(folder, lambda manifest: manifest.update(format=3))
-    with pytest.raises(ModelIncompatible, match="format 3, this program reads up to 2"):
+    rewrite(folder, lambda manifest: manifest.update(format=4))
+    with pytest.raises(ModelIncompatible, match="format 4, this program reads up to 3"):
         load(folder.parent, folder.name)
 
 
@@ -341,8 +314,8 @@ def test_a_newer_format_is_incompatible(folder: Path) -> None:
     [
         lambda m: m["features"].append("something new"),
         lambda m: m["features"].reverse(),
-        lambda m: m["generators"].clear(),
-        lambda m: m["generators"][1].update(view="sounds"),
+        lambda m: m["features"].clear(),
+        lambda m: m.update(features=None),
     ],
 )
 def test_other_features_are_incompatible(folder: Path, change: Callable[[Any], object]) -> None:
@@ -398,7 +371,7 @@ def test_a_model_that_is_not_there_is_not_found(folder: Path, name: str) -> None
 
 
 def again(original: Model, root: Path) -> Model:
-    return write(root, original.ranker, original.generators, original.space, {"fingerprint": "abcdef0"}, {})
+    return write(root, original.ranker, original.search, {"fingerprint": "abcdef0"}, {})
 
 
 def test_two_models_of_one_second_have_two_names(original: Model, tmp_path: Path) -> None:
@@ -409,7 +382,7 @@ def test_two_models_of_one_second_have_two_names(original: Model, tmp_path: Path
         load(tmp_path / "models", name)
 
 
-@pytest.mark.parametrize("after", range(9))
+@pytest.mark.parametrize("after", range(len(FILES) + 1))
 def test_a_model_is_written_whole_or_not_at_all(
     original: Model, tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,8 +23,9 @@ from recommender import ranker as module
 from recommender.errors import ModelCorrupt, NothingToLearn
 from recommender.evaluation import Scores
 from recommender.features import FEATURES, GROUPS, NAMES
-from recommender.ranker import LEAVES, MIN_STORIES, NODE, TREES, Ranker
+from recommender.ranker import MIN_STORIES, TREES, Ranker
 from recommender.ranking_loss import BATCH, DEPTH, LambdaRank
+from recommender.trees import _STEP, LEAVES, NODE
 
 # The loss
 
@@ -347,12 +348,14 @@ def test_thresholds_between_neighbouring_numbers_decide_as_in_scikit_learn(
     np.testing.assert_array_equal(ranker.raw(matrix), boosters[-1].predict(matrix))
 
 
-@pytest.mark.parametrize("step", [1, 13, 1 << 20])
-def test_a_score_does_not_depend_on_its_block(ranker: Ranker, step: int) -> None:
-    matrix = made_up(seed=6, stories=3)[0]
+@pytest.mark.parametrize("pairs", [1, 13, _STEP - 1, _STEP, _STEP + 1, 2 * _STEP + 7])
+def test_a_score_does_not_depend_on_its_block(ranker: Ranker, pairs: int) -> None:
+    matrix = made_up(seed=6, stories=80)[0]
+    assert len(matrix) > 2 * _STEP + 7
     whole = ranker.score(matrix)
-    with patch.object(module, "STEP", step):
-        np.testing.assert_array_equal(ranker.score(matrix[::-2]), whole[::-2])
+    np.testing.assert_array_equal(ranker.score(matrix[:pairs]), whole[:pairs])
+    np.testing.assert_array_equal(ranker.score(matrix[-pairs:]), whole[-pairs:])
+    np.testing.assert_array_equal(ranker.score(matrix[::-2]), whole[::-2])
 
 
 @given(st.lists(st.floats(0, 20, width=32), min_size=4, max_size=4), st.floats(0, 20, width=32))

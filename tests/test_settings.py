@@ -38,6 +38,7 @@ def test_the_defaults() -> None:
         "host": "127.0.0.1",
         "port": 8000,
         "workers": 1,
+        "cache": 64,
         "engine": "processes",
         "scheduler": "",
         "neighbours": 50,

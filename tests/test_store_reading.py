@@ -15,7 +15,7 @@ from sqlalchemy import exc, func, select
 from stories import document, key, packed, save, story
 
 from recommender.articles import Provider
-from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE, in_order
 from recommender.store import Status, Store, reading, schema
 
 
@@ -159,6 +159,63 @@ def test_forty_readers_never_see_a_mix(store: Store, ids: list[int]) -> None:
             done.set()
         assert all(each.result() for each in reading)
     assert numbers == sorted(set(numbers))
+
+
+# States
+
+
+def test_a_state_is_another_once_anybody_has_written(store: Store, store_url: str, ids: list[int]) -> None:
+    states = [store.state()]
+
+    def changed() -> bool:
+        states.append(store.state())
+        return states[-1] not in states[:-1]
+
+    assert store.immediate == store_url.startswith("sqlite")
+    store.publish("m1", [(ids[0], packed((ids[1], 1)))])
+    assert changed()
+    with Store.open(store_url) as other:
+        save(other, document(story("d")))
+        assert changed()
+        other.publish("m2", [])
+        assert changed()
+    served(store)
+    store.cards(ids)
+    store.corpus()
+    assert store.state() == store.state() == states[-1]
+
+
+def test_a_state_is_seen_before_what_is_read_in_it(store: Store, ids: list[int]) -> None:
+    """Whoever reads after a look reads what was looked at, or newer."""
+    done = threading.Event()
+    seen: dict[Any, set[str]] = {}
+
+    def read() -> None:
+        while not done.is_set():
+            state = store.state()
+            seen.setdefault(state, set()).add(served(store).model)
+
+    store.publish("0", [])
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(read)
+        try:
+            for n in range(1, 20):
+                store.publish(str(n), [])
+                last = store.state()
+        finally:
+            done.set()
+        reading.result()
+    seen.setdefault(last, set()).add(served(store).model)
+    assert seen[last] == {"19"}
+
+
+def test_scores_are_rounded_as_python_rounds_them() -> None:
+    drawn = np.random.default_rng(0)
+    scores = np.concatenate([drawn.random(20_000), np.arange(20_001) / 20_000, drawn.random(5_000) ** 9])
+    rows = np.zeros(len(scores), NEIGHBOUR_DTYPE)
+    rows["score"] = scores
+    rounded = [round(score, 4) for score in rows["score"].tolist()]
+    assert [one.score for one in in_order(rows.tobytes())] == rounded
 
 
 # Cards

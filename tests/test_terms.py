@@ -10,11 +10,11 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, HashingVectorizer
 from test_text import STORIES, TEXT
 
-from recommender.terms import Rarity, Shared, Text, Vocabulary, hashed, shared
-from recommender.text import VIEWS, TextSpace, _hasher
+from recommender.terms import COLUMNS, Rarity, Shared, Text, Vocabulary, hashed, murmur, paired, shared
+from recommender.text import TextSpace
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | TEXT
 HOSTILE = '</script><img src=x onerror=alert(1)> \x1b[31m {{7*7}} \u202eevil\u2028 %s"; DROP TABLE links; --'
@@ -51,8 +51,25 @@ def test_terms_are_those_of_scikit_learn(title: str, excerpt: str) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), min_size=1))
 def test_numbers_are_those_of_scikit_learn(terms: list[str]) -> None:
-    hasher = _hasher(analyzer=lambda term: [term])
-    assert [hashed(term) for term in terms] == hasher.transform(terms).indices.tolist()
+    hasher = HashingVectorizer(
+        n_features=COLUMNS, alternate_sign=False, norm=None, analyzer=lambda term: [term]
+    )
+    assert [murmur(term) for term in terms] == hasher.transform(terms).indices.tolist()
+    for term in terms:
+        assert hashed(term) == murmur(term) or " " in term
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda word: " " not in word),
+    st.integers(0, COLUMNS - 1),
+)
+def test_a_pair_of_words_is_known_by_the_hashes_of_the_two(word: str, other: int) -> None:
+    assert hashed(f"{word} rain") == paired(murmur(word), murmur("rain"))
+    # MurmurHash3's last steps, with numbers cut to 32 bits as there.
+    state = np.array([(murmur(word) * 0x9E3779B1 + other) % 2**32], np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        state = (state ^ state >> np.uint32(shift)) * np.uint32(factor)
+    assert paired(murmur(word), other) == int((state ^ state >> np.uint32(16))[0]) % COLUMNS
 
 
 @given(STORIES)
@@ -157,8 +174,8 @@ def test_a_space_comes_back_as_it_was(stories: list[tuple[str, str]], weight: fl
     assert vocabulary.words.idf.flags.aligned
     again = TextSpace.of(vocabulary)
     first, second = space.transform(titles, excerpts), again.transform(titles, excerpts)
-    for view in VIEWS:
-        np.testing.assert_array_equal(first[view].toarray(), second[view].toarray())
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_other_stop_words_make_another_space() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from hypothesis import assume, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from recommender.text import BLEND, VIEWS, TextSpace, unit_rows
+from recommender import text as module
+from recommender.terms import hashed, murmur
+from recommender.text import BLEND, MOST, VIEWS, TextSpace, Vectors, _hash
 
 WORDS = [
     "rain",
@@ -43,7 +47,11 @@ Story = tuple[str, str]
 def views(stories: Sequence[Story], title_weight: float = 0.6) -> dict[str, NDArray[np.float32]]:
     titles, excerpts = [title for title, _ in stories], [excerpt for _, excerpt in stories]
     made = TextSpace(title_weight).fit_transform(titles, excerpts)
-    return {name: view.toarray() for name, view in made.items()}
+    return dense(made)
+
+
+def dense(vectors: Vectors) -> dict[str, NDArray[np.float32]]:
+    return {name: vectors.view(name).toarray() for name in VIEWS}
 
 
 def length(row: NDArray[np.float32]) -> float:
@@ -142,6 +150,161 @@ def test_idf_is_scikit_learns_smoothed_one(stories: list[Story]) -> None:
         assert space.words_.unseen == pytest.approx(vectorizer.idf_[frequency == 1][0])
 
 
+# Taken apart as scikit-learn does
+
+ODD = [
+    "",
+    "ab",
+    "AB\u3000cd",  # a space that is none of ASCII's
+    "İstanbul ISTANBUL ıstanbul",  # one letter, in lower case two
+    "STRASSE straße ẞ",
+    "ﬁne ſet",
+    "don't co-op a.b x_y __ _1",
+    "e\u0301te\u0301 été",
+    "naïve\u200bword zero\u200djoin",
+    "東京 東京都 京",
+    "😀😀 👩\u200d👩\u200d👧",
+    "\x00\x01 nul\x00nul",
+    "line\nbreak\ttab\x0bfeed\x1cunit\x85next\u2028last",
+    "الحرب والسلام",
+    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ①②",
+    "the of and a I",
+    "of flood the rain the",
+    "१२३ 42 4² ½",
+    "ΌΣΟΣ όσος ΣΑΣ",  # a sigma at the end of a word has a form of its own
+    "   spaces   around   ",
+]
+ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+ODD_TEXT = st.one_of(
+    TEXT, ANY, st.sampled_from(ODD), st.lists(st.sampled_from(ODD), max_size=3).map(" ".join)
+)
+ODD_STORIES = st.lists(st.tuples(ODD_TEXT, ODD_TEXT), max_size=6)
+
+Counts = dict[int, tuple[int, ...]]
+
+
+def columns(stories: Sequence[Story]) -> tuple[list[str], list[str]]:
+    return [title for title, _ in stories], [excerpt for _, excerpt in stories]
+
+
+def taken_apart(stories: Sequence[Story]) -> tuple[list[Counts], list[Counts]]:
+    """Count every word and trigram of every story: each comes twice, so that no term is of one alone."""
+    titles, excerpts = columns(stories)
+    space = TextSpace()
+    made = space.fit_transform(titles * 2, excerpts * 2)
+    words = counts(made.word_starts, space.words_.hashes[made.words], made.in_title, made.in_excerpt)
+    letters = counts(made.letter_starts, space.trigrams_.hashes[made.letters], made.letter_counts)
+    n = len(stories)
+    assert words[:n] == words[n:]
+    assert letters[:n] == letters[n:]
+    return words[:n], letters[:n]
+
+
+def counts(starts: NDArray[np.int64], terms: NDArray[np.int32], *fields: NDArray[np.uint8]) -> list[Counts]:
+    found = []
+    for begin, end in pairwise(starts.tolist()):
+        assert (np.diff(terms[begin:end]) > 0).all()
+        told = zip(*(field[begin:end].tolist() for field in fields), strict=True)
+        found.append(dict(zip(terms[begin:end].tolist(), told, strict=True)))
+    return found
+
+
+def judge_words(story: Story) -> Counts:
+    """Count words and pairs of words in each field, up to ``MOST``."""
+    analyse = CountVectorizer(ngram_range=(1, 2), stop_words="english").build_analyzer()
+    fields = [Counter(map(hashed, analyse(text))) for text in story]
+    return {term: tuple(min(field[term], MOST) for field in fields) for term in set().union(*fields)}
+
+
+def judge_trigrams(story: Story) -> Counts:
+    # A space in one does not make it a pair of words.
+    analyse = CountVectorizer(analyzer="char_wb", ngram_range=(3, 3)).build_analyzer()
+    return {term: (min(count, MOST),) for term, count in Counter(map(murmur, analyse(story[0]))).items()}
+
+
+@settings(max_examples=300)
+@given(ODD_STORIES)
+@example([(text, text) for text in ODD])
+@example([(text, other) for text, other in zip(ODD, reversed(ODD), strict=True)])
+def test_terms_and_their_counts_are_those_of_scikit_learn(stories: list[Story]) -> None:
+    words, letters = taken_apart(stories)
+    assert words == list(map(judge_words, stories))
+    assert letters == list(map(judge_trigrams, stories))
+
+
+def test_very_long_texts_are_taken_apart_and_counts_end_at_255() -> None:
+    random = np.random.default_rng(0)
+    stock = ["".join(letters) for letters in random.choice(list("abcdéö"), (3_000, 5))]
+    novel = " ".join(random.choice(stock, 40_000))
+    stories = [
+        ("rain " * 254, "rain " * 255),
+        ("rain " * 256, "flood rain " * 300),
+        (novel, novel[: len(novel) // 2]),
+        ("", novel),
+        ("x" * 100_000, "y" * 100_000),
+        ("the " * 10_000, "of\n" * 10_000),
+    ]
+    words, letters = taken_apart(stories)
+    assert words == list(map(judge_words, stories))
+    assert letters == list(map(judge_trigrams, stories))
+    assert words[0][hashed("rain")] == (254, 255)
+    assert words[1][hashed("rain")] == (MOST, MOST)
+    assert words[1][hashed("rain flood")] == (0, MOST)
+
+
+def test_a_word_said_more_often_than_can_be_counted_weighs_as_the_last_count() -> None:
+    stories = [("rain tide " * 300 + "flood", "rain " * 300), ("rain tide flood", "flood"), ("flood", "tide")]
+    space = TextSpace()
+    made = space.fit_transform(*columns(stories))
+    idf = dict(zip(space.words_.hashes.tolist(), space.words_.idf.tolist(), strict=True))
+    told = {term: judge_words(stories[0]).get(term, (0, 0)) for term in idf}
+    assert told[hashed("rain")] == (MOST, MOST)
+    for view, count in (("title", lambda both: both[0]), ("text", sum)):
+        row = made.view(view).toarray()[0]
+        weights = np.array([1 + np.log(count(told[term])) for term in idf]) * list(idf.values())
+        assert row / row[0] == pytest.approx(weights / weights[0], rel=1e-5)
+
+
+@given(ODD_STORIES, st.integers(1, 4), WEIGHT)
+def test_stories_taken_apart_in_blocks_are_the_same(stories: list[Story], size: int, weight: float) -> None:
+    whole = TextSpace(weight)
+    right = whole.fit_transform(*columns(stories))
+    with patch.object(module, "_STORIES", size):
+        space = TextSpace(weight)
+        ours = space.fit_transform(*columns(stories))
+        again = whole.transform(*columns(stories))
+    for one, other, third in zip(ours, right, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(third, other)
+    assert space.vocabulary().to_bytes() == whole.vocabulary().to_bytes()
+
+
+@given(ODD_STORIES, ODD_STORIES)
+def test_terms_of_new_stories_are_found_among_those_known(known: list[Story], new: list[Story]) -> None:
+    space = TextSpace().fit(*columns(known))
+    made = space.transform(*columns(new))
+    words = counts(made.word_starts, space.words_.hashes[made.words], made.in_title, made.in_excerpt)
+    letters = counts(made.letter_starts, space.trigrams_.hashes[made.letters], made.letter_counts)
+    for found, judge_, hashes in (
+        (words, judge_words, space.words_.hashes),
+        (letters, judge_trigrams, space.trigrams_.hashes),
+    ):
+        there = set(hashes.tolist())
+        for story, row in zip(new, found, strict=True):
+            assert row == {term: count for term, count in judge_(story).items() if term in there}
+
+
+def test_hashes_in_c_are_those_in_python() -> None:
+    for word in [*ODD, "rain", "a" * 1_000, *map(chr, range(1, 0x3000, 97))]:
+        assert _hash(word) == murmur(word)
+
+
+def test_there_is_no_other_view() -> None:
+    made = TextSpace().fit_transform(["rain"] * 2, [""] * 2)
+    with pytest.raises(ValueError, match="no view 'sounds'; there are: words, title, excerpt, text"):
+        made.view("sounds")
+
+
 # Lengths
 
 
@@ -181,11 +344,6 @@ def test_counts_weigh_by_their_logarithm() -> None:
     assert sorted(ours[2]) == pytest.approx(sorted([flood / whole, (1 + np.log(3)) * rain / whole]))
 
 
-def test_unit_rows_keeps_rows_of_zeros() -> None:
-    made = unit_rows(sp.csr_matrix(np.array([[3, 4], [0, 0]], np.float32))).toarray()
-    np.testing.assert_allclose(made, [[0.6, 0.8], [0, 0]], rtol=1e-6)
-
-
 # Fields and words not seen
 
 
@@ -202,7 +360,9 @@ def test_the_title_weight_decides_which_field_counts() -> None:
 
 def test_words_not_seen_make_a_row_shorter_and_nothing_else() -> None:
     space = TextSpace().fit(["rain flood", "rain flood", "rain"], [""] * 3)
-    seen, more = (space.transform([title], [""])["title"].toarray()[0] for title in ("rain", "rain zebra"))
+    seen, more = (
+        space.transform([title], [""]).view("title").toarray()[0] for title in ("rain", "rain zebra")
+    )
     rain, unseen = 1.0, np.log(4 / 2) + 1
     assert seen.max() == pytest.approx(1)
     # "zebra" and "rain zebra".
@@ -216,11 +376,12 @@ def test_transform_gives_the_rows_that_fitting_gave(stories: list[Story]) -> Non
     space = TextSpace()
     fitted = space.fit_transform(titles, excerpts)
     again = space.transform(titles, excerpts)
-    assert tuple(fitted) == tuple(again) == VIEWS
+    for one, other in zip(fitted, again, strict=True):
+        np.testing.assert_array_equal(one, other)
     for name in VIEWS:
-        assert fitted[name].dtype == np.float32
-        assert fitted[name].has_sorted_indices
-        np.testing.assert_array_equal(fitted[name].toarray(), again[name].toarray())
+        assert fitted.view(name).dtype == np.float32
+        assert fitted.view(name).has_sorted_indices
+        np.testing.assert_array_equal(fitted.view(name).toarray(), again.view(name).toarray())
 
 
 @given(STORIES, st.randoms(use_true_random=False))
@@ -239,4 +400,4 @@ def test_stories_without_words_are_rows_of_zeros(texts: list[str]) -> None:
         assert view.shape == (len(texts), 0)
     # Nothing fitted, something new.
     space = TextSpace().fit([""] * len(texts), texts)
-    assert space.transform(["rain"], ["flood"])["words"].shape == (1, 0)
+    assert space.transform(["rain"], ["flood"]).view("words").shape == (1, 0)

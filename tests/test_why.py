@@ -149,7 +149,7 @@ def links(*pairs: tuple[int, int], stories: int = 6) -> CuratedLinks:
 def beside(curated: CuratedLinks, *listed: int) -> list[list[int]]:
     """Ask for the list of story 0, whose places are those given."""
     candidates = np.array(listed, np.int64)
-    told = curated.beside(Pairs(np.zeros_like(candidates), candidates), np.arange(len(listed)), 6)
+    told = curated.beside(Pairs(np.zeros_like(candidates), candidates), np.arange(len(listed)))
     return [[listed[place] for place in row if place != NOBODY] for row in told.tolist()]
 
 
@@ -169,13 +169,13 @@ def test_those_linked_to_both_come_first_and_the_story_itself_never() -> None:
 def test_places_beyond_a_byte_are_not_told() -> None:
     curated = links((1, 2))
     pairs = Pairs(np.zeros(2, np.int64), np.array([1, 2]))
-    assert curated.beside(pairs, np.array([0, 300]), 6).tolist() == [[NOBODY] * 3, [0, NOBODY, NOBODY]]
+    assert curated.beside(pairs, np.array([0, 300])).tolist() == [[NOBODY] * 3, [0, NOBODY, NOBODY]]
 
 
 def test_sides_are_whose_link_it_is() -> None:
     curated = links((0, 1), (1, 0), (0, 2), (3, 0))
     pairs = Pairs(np.zeros(4, np.int64), np.array([1, 2, 3, 4]))
-    places, sides = curated.of_pairs(pairs, 6)
+    places, sides = curated.of_pairs(pairs)
     assert (places.tolist(), sides.tolist()) == ([1, 2, 3, 0], [3, 1, 2, 0])
 
 

@@ -2,9 +2,10 @@
 
 ::
 
-    request ──application──► routes ──► recommender.service ──► caching ──► answer
-                                │ any error
-                                └──────► problems ──► application/problem+json
+    request ──application──► lately ──► routes ──► recommender.service ──► caching ──► answer
+                                │          │ any error                                  ▲
+                                │          └──────► problems ──► application/problem+json
+                                └── answered lately, and nothing has changed ───────────┘
 
 A server of several processes is given ``recommender.api:app_factory``, which
 reads the settings from the environment (``Settings.environment`` writes them).

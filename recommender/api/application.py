@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import recommender
 from recommender.api import health, problems, reference, routes
+from recommender.api.asking import QueryRoute
+from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
 from recommender.errors import StoreError
@@ -32,7 +37,36 @@ class Application(FastAPI):
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET"}
                 send = without_body(send)
+            if scope["method"] == "GET" and (known := await self.state.lately.find(scope)) is not None:
+                await known(scope, receive, send)
+                return
         await super().__call__(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put together what a request goes through.
+
+        Routes that are asked by parameters alone go the short way: they have
+        no body, files or dependencies to be prepared for.
+        """
+        prepared = super().build_middleware_stack()
+        # Starlette's own, which prepares nothing, around routes that need not be searched for.
+        routes = {route.path: route.app for route in self.routes if isinstance(route, QueryRoute)}
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await routes[scope["path"]](scope, receive, send)
+
+        named = self.exception_handlers.items()
+        handlers = {kind: handler for kind, handler in named if kind is not Exception}
+        straight: ASGIApp = ExceptionMiddleware(answer, handlers)
+        for added in reversed(self.user_middleware):
+            straight = added.cls(straight, *added.args, **added.kwargs)
+        straight = ServerErrorMiddleware(straight, self.exception_handlers[Exception])
+
+        async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+            short = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in routes
+            await (straight if short else prepared)(scope, receive, send)
+
+        return dispatch
 
     def openapi(self) -> dict[str, Any]:
         """Describe the API; made once."""
@@ -60,8 +94,9 @@ def create_app(settings: Settings) -> Application:
         lifespan=_lifespan,
     )
     app.state.opening = Opening(settings.store)
+    app.state.lately = Lately(settings.cache * 1_000_000, app.state.opening)
     problems.install(app)
-    app.include_router(routes.router)
+    routes.install(app)
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)
@@ -70,7 +105,11 @@ def create_app(settings: Settings) -> Application:
 
 def app_factory() -> Application:
     """Make the application from ``load()``: for servers that start it by name, in processes of their own."""
-    return create_app(load())
+    app = create_app(load())
+    # What is there now stays: the collector need not go through it whenever answers come and go.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ import re
 from hashlib import blake2b
 from typing import Final
 
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 _HOUR: Final = 3_600
 _DAY: Final = 24 * _HOUR
@@ -32,22 +32,43 @@ def max_age(age: float | None) -> int:
     return next((keeps for limit, keeps in _KEEPS if age < limit), _KEEPS_OLD)
 
 
-def cacheable(request: Request, body: bytes, age: float | None, *, ranked: bool = True) -> Response:
-    """Answer with JSON about a story of that age (seconds), or with 304 if the reader has just this body.
+class Answered(Response):
+    """JSON about a story, with how long it keeps; 304 for a reader who has just these bytes.
 
-    Without a list (``ranked``) the answer keeps only for a moment, whatever the age.
+    Any number of requests can be answered with it.
     """
-    etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {
-        "ETag": etag,
-        "Cache-Control": f"public, max-age={max_age(age) if ranked else _KEEPS_UNRANKED}",
-    }
-    if _has(request.headers.getlist("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+
+    def __init__(self, body: bytes, age: float | None, *, ranked: bool = True) -> None:
+        """Tag the answer about a story of that age (seconds, ``None`` if unknown).
+
+        Without a list (``ranked``) it keeps only for a moment, whatever the age.
+        """
+        self.tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        keeps = max_age(age) if ranked else _KEEPS_UNRANKED
+        self._validators = [
+            (b"etag", self.tag.encode()),
+            (b"cache-control", b"public, max-age=%d" % keeps),
+        ]
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            *self._validators,
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        conditions = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        if conditions and _has(b",".join(conditions).decode("latin-1"), self.tag):
+            unchanged = Response(status_code=304)
+            unchanged.raw_headers = self._validators
+            await unchanged(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
-def _has(conditions: list[str], etag: str) -> bool:
+def _has(condition: str, etag: str) -> bool:
     """Compare weakly, as RFC 9110 (13.1.2) wants for ``If-None-Match``: ``W/`` makes no difference."""
-    condition = ",".join(conditions)
     return condition.strip() == "*" or etag in _TAG.findall(condition)

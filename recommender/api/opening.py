@@ -25,6 +25,11 @@ class Opening:
         service = self._service
         return self._open() if service is None else service
 
+    @property
+    def opened(self) -> Service | None:
+        """The service, if it is open."""
+        return self._service
+
     def close(self) -> None:
         """Close the service if it is open."""
         if self._service is not None:

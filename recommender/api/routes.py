@@ -1,21 +1,23 @@
-"""The routes that answer about stories.  They are plain functions, run in the server's threads."""
+"""The routes that answer about stories."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recommender.api.caching import cacheable
+from recommender.api.asking import QueryRoute
+from recommender.api.caching import Answered
+from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.schemas import EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
 from recommender.service import Options, Service
 from recommender.urls import MAX_LENGTH
-
-router = APIRouter(tags=["stories"])
 
 
 class StoryQuery(BaseModel):
@@ -41,17 +43,62 @@ def service_of(request: Request) -> Service:
     return opening()
 
 
-@router.get(
-    "/related", summary="Related stories of a story", response_model=None, responses=RELATED_RESPONSES
-)
-def related(request: Request, query: Annotated[RelatedQuery, Query()]) -> Response:
+async def related(request: Request, query: Annotated[RelatedQuery, Query()]) -> Response:
     """Give the stories most worth reading after a story, best first; the editors' own links lead."""
-    answer = service_of(request).related(query.url, query)
-    return cacheable(request, answer.json(), answer.age, ranked=answer.ranked)
+
+    def ask(service: Service) -> Answered:
+        answer = service.related(query.url, query)
+        return Answered(answer.json(), answer.age, ranked=answer.ranked)
+
+    return await _answered(request, ask, long=query.long, kept=not query.explain)
 
 
-@router.get("/articles", summary="One story", response_model=None, responses=STORY_RESPONSES)
-def articles(request: Request, query: Annotated[StoryQuery, Query()]) -> Response:
+async def articles(request: Request, query: Annotated[StoryQuery, Query()]) -> Response:
     """Give what the store shows of a story."""
-    story = service_of(request).story(query.url)
-    return cacheable(request, story.json(), story.age)
+
+    def ask(service: Service) -> Answered:
+        story = service.story(query.url)
+        return Answered(story.json(), story.age)
+
+    return await _answered(request, ask)
+
+
+async def _answered(
+    request: Request, ask: Callable[[Service], Answered], *, long: bool = False, kept: bool = True
+) -> Answered:
+    """Ask the service, at once where it answers at once, else in one of the server's threads.
+
+    A thread costs several times what it takes to read a few rows of a file,
+    and a hundred times that for who is last among many: they take turns for
+    the interpreter.  What is ``kept`` need not be asked again.
+    """
+    opening: Opening = request.app.state.opening
+    lately: Lately = request.app.state.lately
+    state = lately.state  # before anything is read
+    service = opening.opened
+    if service is not None and service.immediate and not long:
+        answer = ask(service)
+    else:
+        answer = await run_in_threadpool(lambda: ask(opening()))
+    if kept:
+        lately.keep(request.scope, answer, state)
+    return answer
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these routes.
+
+    As its own: those of a router that is included are searched twice for every request.
+    """
+    described: dict[str, Any] = {
+        "methods": ["GET"],
+        "tags": ["stories"],
+        "response_model": None,
+        "route_class_override": QueryRoute,
+    }
+    app.router.add_api_route(
+        "/related", related, summary="Related stories of a story", responses=RELATED_RESPONSES, **described
+    )
+    app.router.add_api_route(
+        "/articles", articles, summary="One story", responses=STORY_RESPONSES, **described
+    )

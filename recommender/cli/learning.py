@@ -139,20 +139,30 @@ def recompute(
     context: typer.Context,
     engine_name: Engine = None,
     scheduler: Scheduler = None,
+    since_last: Annotated[
+        bool,
+        typer.Option(
+            "--since-last",
+            help="Rank only stories in whose lists something belongs that was imported since the last time: "
+            "the lists are the same, a few hundred new stories take seconds.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Rank every story's neighbours with the active model and publish them, all at once.
 
     With --engine dask the workers of a cluster rank, and the lists are the same.
 
-    Example:  recommender recompute --engine dask --scheduler tcp://10.0.0.5:8786
+    Example:  recommender import new/ && recommender recompute --since-last
     """
     from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute
+    from recommender.pipeline.refreshing import refresh
 
     here = current(context)
+    verb = refresh if since_last else run_recompute
     with _opened(here, engine_name, scheduler) as run, here.open() as store:
-        done = run_recompute(store, here.settings.models, here.settings.neighbours, run, here.progress)
+        done = verb(store, here.settings.models, here.settings.neighbours, run, here.progress)
     if json:
         here.out.print_json(data=asdict(done))
         return
@@ -162,8 +172,8 @@ def recompute(
             "`recommender train` learns one from yours."
         )
     here.out.print(
-        f"generation {done.generation}: {done.neighbours:,} neighbours of {done.stories:,} stories, "
-        f"model {done.model}",
+        f"generation {done.generation}: {done.stories:,} stories, of which {done.ranked:,} were ranked now, "
+        f"with {done.neighbours:,} neighbours; model {done.model}",
         markup=False,
     )
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from recommender.candidates import Pairs
 from recommender.compiled import compiled
-from recommender.corpus import Corpus
 from recommender.reasons import BESIDE, LINKED, LINKED_BACK, NOBODY
 
 MOST_PLACES = np.iinfo(np.int16).max - 1
@@ -33,10 +32,10 @@ class CuratedLinks:
     sides: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, corpus: Corpus) -> Self:
-        """Read the links of a corpus both ways."""
-        n = len(corpus)
-        both = np.concatenate([corpus.links, corpus.links[:, ::-1]])
+    def of(cls, links: NDArray[np.int64], stories: int) -> Self:
+        """Read links (m, 2) between so many stories both ways."""
+        n = stories
+        both = np.concatenate([links, links[:, ::-1]])
         _, first = np.unique(both, axis=0, return_index=True)
         both = both[np.sort(first)]
         both = both[np.argsort(both[:, 0], kind="stable")]
@@ -44,7 +43,7 @@ class CuratedLinks:
         order = np.lexsort((both[:, 1], both[:, 0]))
         story, other = both[order].T
         keys, back = story * n + other, other * n + story
-        given = corpus.links[:, 0] * n + corpus.links[:, 1]
+        given = links[:, 0] * n + links[:, 1]
         sides = LINKED * np.isin(keys, given) + LINKED_BACK * np.isin(back, given)
         # Places beyond int16 are cut away with the rest of so long a list.
         places = np.minimum(place[order], MOST_PLACES)

@@ -56,9 +56,9 @@ def learn(
             "Import more stories with `related` links."
         )
     stories = np.unique(links)
-    period = _periods(index.published, stories)
+    period = _periods(index.columns.published, stories)
     pairs, matrix = describe(index.knowing(links), stories, engine, progress)
-    labels = linked(pairs, links, len(index.published))
+    labels = linked(pairs, links, len(index.columns.published))
     late = period[pairs.story] == PERIODS - 1
     young = np.random.default_rng(0).random(len(period))[pairs.story, None] < 0.5
     archive = matrix[:, _LINK_COLUMNS].copy()

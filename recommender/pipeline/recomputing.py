@@ -4,38 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender import copies, default, models
-from recommender.candidates import Pairs
+from recommender.analysis import Texts
+from recommender.columns import Columns
 from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import Engine, local
-from recommender.features import GROUP_OF, GROUPS, NAMES, features
-from recommender.index import Index, prepare
-from recommender.pipeline.curating import CuratedLinks
-from recommender.pipeline.listing import listed
+from recommender.index import index_of
+from recommender.known import Known
+from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.ranking import STORIES
 from recommender.ranker import Ranker
-from recommender.reasons import Parts
-from recommender.search import SEARCH
+from recommender.search import SEARCH, Search
 from recommender.store import Store
+from recommender.terms import Vocabulary
+from recommender.text import TextSpace
 
 NEIGHBOURS = 50
 """Neighbours kept for a story."""
 
+GROWN = 0.1
+"""Share by which an archive grows before how rare its words are is learned anew.
+
+Until then stories are as alike as they were, so that lists brought up to date
+are those of a whole recompute.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """A published generation: its number, the model that ranked it (``default`` for none), its size."""
+    """A published generation: its number, the model that ranked it (``default`` for none), its size.
+
+    ``ranked`` is how many of its stories were ranked anew, ``neighbours`` how many these have.
+    """
 
     generation: int
     model: str
     stories: int
+    ranked: int
     neighbours: int
 
 
@@ -45,70 +55,64 @@ def recompute(
     """Rank every story with the active model of ``root`` and publish the lists.
 
     Without a model the default ranker ranks, under the name ``default``.  The
-    text space is fitted anew, since today's words were not there when the
-    model was trained; what was learned speaks of similarities only.  Raises
+    text space is not the model's: what was learned speaks of similarities
+    only, and in news the words that matter most are today's.  Raises
     ``ModelCorrupt`` or ``ModelIncompatible`` where the active model cannot be
     used, ``StoreLocked`` if somebody else writes.
     """
-    active = models.active(root)
-    if active is None:
-        search, ranker, name = SEARCH, default.ranker(), default.NAME
-    else:
-        model = models.load(root, active)
-        search, ranker, name = model.search, model.ranker, model.id
+    search, ranker, name = active(root)
     with store.writing("recompute"):
         corpus = store.corpus()
-        space, index = prepare(corpus, search, engine)
-        index = index.knowing(corpus.links)
-        curated = CuratedLinks.of(corpus)
-        # What the trees say before they have looked at anything is the same of every pair.
-        nothing = np.zeros((1, len(NAMES)), np.float32)
-        parts = Parts(GROUPS, float(ranker.parts(nothing, GROUP_OF)[0, -1]))
-        rows = np.arange(len(corpus))
-        batches = [rows[start : start + STORIES] for start in range(0, len(rows), STORIES)]
-        shared = (index, ranker, parts, curated, corpus.ids, copies.groups(corpus, index), k)
-        blocks = progress(engine(_pack_block, shared, batches), len(batches), "ranking stories")
-        counted = _Counted(zip(corpus.ids.tolist(), chain.from_iterable(blocks), strict=True))
+        texts = Texts.of(corpus.titles, corpus.excerpts)
+        space = _space(store, texts)
+        index = index_of(Columns.of(corpus), space.vectors(texts), search, engine).knowing(corpus.links)
+
+        def read(stories: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+            return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
+
+        groups = copies.groups(index, np.arange(len(corpus)), read, np.arange(len(corpus)))
+        packer = Packer.of(index, ranker, corpus.links, groups, k)
+        _, digests = store.versions()
+        known = Known.of(index, texts, digests, corpus.links, groups, k)
+        lists = Counted(packer.lists(np.arange(len(corpus)), engine, progress))
         generation = store.publish(
-            name, counted, parts=parts.to_json(), vocabulary=space.vocabulary().to_bytes()
+            name,
+            lists,
+            parts=packer.parts.to_json(),
+            vocabulary=space.vocabulary().to_bytes(),
+            kept=known.parts(),
         )
-    return Recomputed(generation, name, len(corpus), counted.bytes // NEIGHBOUR_DTYPE.itemsize)
+    return Recomputed(generation, name, len(corpus), len(corpus), lists.neighbours)
 
 
-class _Counted:
-    """Lists on their way to the store, and how many bytes of neighbours they were."""
+def active(root: Path) -> tuple[Search, Ranker, str]:
+    """Give how the active model of ``root`` searches and ranks, and its name; for none the default ranker."""
+    name = models.active(root)
+    if name is None:
+        return SEARCH, default.ranker(), default.NAME
+    model = models.load(root, name)
+    return model.search, model.ranker, model.id
 
-    def __init__(self, lists: Iterable[tuple[int, tuple[bytes, bytes]]]) -> None:
+
+def _space(store: Store, texts: Texts) -> TextSpace:
+    """Take the text space of the last generation if the archive is about what it was, or learn one."""
+    last = store.generation()
+    packed = None if last is None else store.vocabulary(last.id)
+    if packed is not None:
+        kept = TextSpace.of(Vocabulary.from_bytes(packed))
+        if abs(len(texts) - kept.stories) <= GROWN * kept.stories:
+            return kept.grown(texts)
+    return TextSpace().learn(texts)
+
+
+class Counted:
+    """Lists on their way to the store, and how many neighbours they have."""
+
+    def __init__(self, lists: Iterable[tuple[int, bytes, bytes]]) -> None:
         self._lists = lists
-        self.bytes = 0
+        self.neighbours = 0
 
     def __iter__(self) -> Iterator[tuple[int, bytes, bytes]]:
-        for article, (packed, reasons) in self._lists:
-            self.bytes += len(packed)
+        for article, packed, reasons in self._lists:
+            self.neighbours += len(packed) // NEIGHBOUR_DTYPE.itemsize
             yield article, packed, reasons
-
-
-def _pack_block(
-    shared: tuple[Index, Ranker, Parts, CuratedLinks, NDArray[np.int64], NDArray[np.int64], int],
-    stories: NDArray[np.int64],
-) -> list[tuple[bytes, bytes]]:
-    """Rank a block of stories and pack their lists: every curated one, then the best, ``k`` in all.
-
-    With each list come the reasons for it.
-    """
-    index, ranker, parts, curated, ids, groups, k = shared
-    pairs = index.pairs(stories, curated.among(stories))
-    matrix = features(index, pairs)
-    scores = ranker.score(matrix)
-    places, sides = curated.of_pairs(pairs)
-    lists = listed(stories, pairs.story, pairs.candidate, scores, places, groups, k)
-    kept = lists.pairs
-    packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
-    packed["article"] = ids[pairs.candidate[kept]]
-    packed["score"] = scores[kept]
-    packed["curated"] = places[kept]
-    packed["group"] = lists.group
-    shown = Pairs(pairs.story[kept], pairs.candidate[kept])
-    shares = ranker.parts(matrix[kept], GROUP_OF)[:, :-1]
-    reasons = parts.pack(shares, sides[kept], curated.beside(shown, lists.place))
-    return [(packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(lists.starts.tolist())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -48,16 +48,9 @@ def _collapsed(
 ) -> Iterator[Chosen]:
     options = filters.options
     read_before = known(entries, left_out)
-    entries = [
-        one
-        for one in entries
-        if one.article not in left_out and (one.curated or one.score >= options.min_score)
-    ]
-    groups: dict[int, list[Neighbour]] = defaultdict(list)
-    if options.duplicates != "show":
-        for one in entries:
-            if one.group:
-                groups[one.group].append(one)
+    least = options.min_score
+    entries = [one for one in entries if one.article not in left_out and (one.score >= least or one.curated)]
+    groups = {} if options.duplicates == "show" else _groups([one for one in entries if one.group])
     cards: dict[int, Shown | None] = {}
     # Without filters almost all neighbours pass: no more cards are read than are likely shown.
     step = (len(entries) or 1) if options.reads_cards else options.limit
@@ -65,21 +58,35 @@ def _collapsed(
         batch = entries[start : start + step]
         # Which of its copies stands for a group is known once all of them are read.
         wanted = [member.article for one in batch for member in groups.get(one.group, (one,))]
-        found = read([article for article in dict.fromkeys(wanted) if article not in cards])
-        for article in wanted:
-            if article not in cards:
-                cards[article] = filters.shown(found[article]) if article in found else None
+        missing = [article for article in dict.fromkeys(wanted) if article not in cards]
+        found = read(missing)
+        for article in missing:
+            cards[article] = filters.shown(found[article]) if article in found else None
         for one in batch:
-            members = groups.get(one.group, (one,))
-            passing = [(member, card) for member in members if (card := cards[member.article])]
-            # Stable: an editor's choice comes before the better placed.
-            passing.sort(key=lambda pair: not pair[0].curated)
-            if not passing or passing[0][0] is not one:
-                continue
-            if one.group in groups and one.group in read_before and not one.curated:
-                continue
-            copies = tuple(card for _, card in passing[1:]) if options.duplicates == "collapse" else ()
-            yield Chosen(one, passing[0][1], copies)
+            members = groups.get(one.group)
+            if members is None:
+                if (card := cards[one.article]) is not None:
+                    yield Chosen(one, card)
+            elif one.curated or one.group not in read_before:
+                copies = [(each, card) for each in members if (card := cards[each.article]) is not None]
+                yield from _foremost(one, copies, options)
+
+
+def _groups(copies: Sequence[Neighbour]) -> Mapping[int, list[Neighbour]]:
+    """List the members of every group of copies, in their order."""
+    groups: dict[int, list[Neighbour]] = defaultdict(list)
+    for one in copies:
+        groups[one.group].append(one)
+    return groups
+
+
+def _foremost(one: Neighbour, passing: list[tuple[Neighbour, Shown]], options: Options) -> Iterator[Chosen]:
+    """Yield a neighbour if it stands for its group, of which those pass that are given, best placed first."""
+    # Stable: an editor's choice comes before the better placed.
+    passing.sort(key=lambda pair: not pair[0].curated)
+    if passing and passing[0][0] is one:
+        collapsed = options.duplicates == "collapse"
+        yield Chosen(one, passing[0][1], tuple(card for _, card in passing[1:]) if collapsed else ())
 
 
 _WORD: Final = re.compile(r"\w{4,}")

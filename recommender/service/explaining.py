@@ -12,8 +12,6 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
-import orjson
-
 from recommender.corpus import DIGITS, Neighbour
 from recommender.reasons import LINKED, LINKED_BACK, Parts, Reason
 from recommender.service.options import Options
@@ -57,7 +55,7 @@ class Explainer:
         linked to both first.  ``parts``: log-odds by group of features that
         sum up to the score's; ``None`` for what no model scored or noted.
         """
-        asked: Shown = orjson.loads(story.card)
+        asked = Shown(story.card)
         vocabulary = None if story.generation is None else self._vocabulary(story.generation)
         analysed = None if vocabulary is None else _text(asked, vocabulary)
         reasons = _reasons(story, {neighbour.article for neighbour, _ in items if neighbour})
@@ -115,7 +113,7 @@ class Explainer:
         return {
             article: {name: card[name] for name in ("title", "webUrl")}
             for article, card in shown.items()
-            if card
+            if card is not None
         }
 
 

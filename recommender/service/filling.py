@@ -36,7 +36,7 @@ def fill(
     for article, card in near:
         if article in left_out or card.published_at is None:
             continue
-        if found := filters.shown(card):
+        if (found := filters.shown(card)) is not None:
             away = abs(card.published_at - moment)
             unlike = (same.isdisjoint(topics(found)), found["type"] != kind)
             passing.append((*unlike, away, -card.published_at, article, found))

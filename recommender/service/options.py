@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -119,10 +120,15 @@ class Options(BaseModel):
             raise ValueError("since is later than until")
         return self
 
-    @property
+    @cached_property
     def narrow(self) -> bool:
         """Whether these options filter by provider, topic or type, which no index of the store has."""
         return any((self.provider, self.exclude_provider, self.topic, self.type))
+
+    @property
+    def long(self) -> bool:
+        """Whether an answer may take milliseconds: it is explained, or filled from hundreds of stories."""
+        return self.explain or self.narrow
 
     @property
     def reads_cards(self) -> bool:

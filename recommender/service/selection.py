@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil, floor, inf
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
 from recommender.service.options import Options
 from recommender.store import Card
 
-Shown: TypeAlias = dict[str, Any]
-"""A card (``articles.card``) as an object."""
+
+class Shown(Mapping[str, Any]):
+    """A JSON object, such as a card (``articles.card``), by its ``text``: read when a field is asked for.
+
+    Most answers carry the text as it is and ask for nothing.
+    """
+
+    __slots__ = ("_fields", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
+        self._fields: dict[str, Any] | None = None
+
+    def _read(self) -> dict[str, Any]:
+        if self._fields is None:
+            self._fields = orjson.loads(self.text)
+        return self._fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
 
 Read: TypeAlias = Callable[[Sequence[int]], Mapping[int, Card]]
 """Reads cards by id: ``Store.cards``."""
@@ -65,8 +90,8 @@ class Filters(NamedTuple):
             return None
         if not self.window.admits(card.published_at):
             return None
-        shown: Shown = orjson.loads(card.card)
-        return shown if matches(shown, self.options) else None
+        shown = Shown(card.card)
+        return shown if not self.options.narrow or matches(shown, self.options) else None
 
 
 def matches(card: Shown, options: Options) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import orjson
 
@@ -26,7 +26,7 @@ class Answer:
     """The related stories of a story.
 
     ``url`` is the story's own, as its publisher writes it.  ``items`` are JSON
-    objects, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
+    objects, read when they are looked into, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
     ``source`` (``curated``, ``model``, or ``fill`` with score 0), the fields of
     ``articles.card``, and ``alternates``: of its copies the fields
     ``ALTERNATE``; if asked for also ``why`` (``Explainer.explain``).
@@ -39,15 +39,14 @@ class Answer:
     url: str
     model: str | None
     generation: int | None
-    items: list[dict[str, Any]]
+    items: Sequence[Mapping[str, Any]]
     age: float | None
     ranked: bool = True
 
     def json(self) -> bytes:
         """Write the answer as HTTP and ``--json`` give it; equal answers are equal bytes."""
-        return orjson.dumps(
-            {"url": self.url, "model": self.model, "generation": self.generation, "items": self.items}
-        )
+        head = {"url": self.url, "model": self.model, "generation": self.generation}
+        return orjson.dumps({**head, "items": self.items}, default=_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,9 @@ class Story:
         """Write the story as HTTP gives it; equal stories are equal bytes."""
         return orjson.dumps({"url": self.url, "generation": self.generation, **self.card})
 
+
+Placed: TypeAlias = tuple[Neighbour | None, Shown, Sequence[Shown]]
+"""A neighbour that is shown, or ``None`` for what fills the list; its card, and those of its copies."""
 
 _DEFAULTS: Final = Options()
 
@@ -94,6 +96,15 @@ class Service:
         """Close the store; the service is not to be used after."""
         self._store.close()
 
+    @property
+    def immediate(self) -> bool:
+        """Whether an answer waits for nobody: its store is a file, not a server."""
+        return self._store.immediate
+
+    def state(self) -> Hashable:
+        """Tell one state of the store from another: see ``Store.state``."""
+        return self._store.state()
+
     def related(self, url: str, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after the one at ``url``, which may be any form of its address.
 
@@ -109,19 +120,14 @@ class Service:
         left_out = {story.id, *self._ids(options.exclude)}
         entries = in_order(story.packed or b"", options.curated)
         chosen = list(islice(choose(entries, left_out, filters, self._store.cards), options.limit))
-        items = [
-            _item(rank, one.neighbour.score, "curated" if one.neighbour.curated else "model", *one[1:])
-            for rank, one in enumerate(chosen, 1)
-        ]
-        filling: list[Shown] = []
-        if options.fill and len(items) < options.limit:
+        shown: list[Placed] = list(chosen)
+        if options.fill and len(chosen) < options.limit:
             more = self._fill(story, filters, entries, chosen, left_out)
-            filling = list(islice(more, options.limit - len(items)))
-        items += [_item(rank, 0.0, "fill", card) for rank, card in enumerate(filling, len(items) + 1)]
+            shown += [(None, card, ()) for card in islice(more, options.limit - len(chosen))]
+        items: list[Mapping[str, Any]] = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
         if options.explain:
-            shown = [*((one.neighbour, one.card) for one in chosen), *((None, card) for card in filling)]
-            for item, why in zip(items, self._explainer.explain(story, shown, filters.now), strict=True):
-                item["why"] = why
+            whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
+            items = [{**item, "why": why} for item, why in zip(items, whys, strict=True)]
         return Answer(
             story.url, story.model, story.generation, items, self._age(story), story.packed is not None
         )
@@ -164,7 +170,7 @@ class Service:
         entries: Sequence[Neighbour],
         chosen: Sequence[Chosen],
         left_out: set[int],
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Shown]:
         """Yield what to show of stories near in time that are not shown yet, nor copies of what is."""
         bounds = filters.window.seconds(filters.now)
         if bounds is None:
@@ -179,7 +185,7 @@ class Service:
         rows = NEAREST_NARROW if options.narrow else NEAREST
         near = self._store.near(moment, *bounds, rows)
         shown = [card for one in chosen for card in (one.card, *one.copies)]
-        yield from fill(near, orjson.loads(story.card), moment, filters, hidden, shown)
+        yield from fill(near, Shown(story.card), moment, filters, hidden, shown)
 
     def _ids(self, keys: Sequence[str]) -> Iterator[int]:
         for key in keys:
@@ -188,6 +194,21 @@ class Service:
                 yield found.id
 
 
-def _item(rank: int, score: float, source: str, card: Shown, copies: Sequence[Shown] = ()) -> dict[str, Any]:
-    alternates = [{name: copy[name] for name in ALTERNATE} for copy in copies]
-    return {"rank": rank, "score": score, "source": source, **card, "alternates": alternates}
+def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> Shown:
+    """Write an item around the text of its card, which is not read."""
+    score, source = 0.0, "fill"
+    if neighbour is not None:
+        score, source = neighbour.score, "curated" if neighbour.curated else "model"
+    alternates = _json([{name: copy[name] for name in ALTERNATE} for copy in copies]) if copies else "[]"
+    return Shown(
+        f'{{"rank":{rank},"score":{_json(score)},"source":"{source}",{card.text[1:-1]}'
+        f',"alternates":{alternates}}}'
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _text(item: Shown) -> orjson.Fragment:
+    return orjson.Fragment(item.text)

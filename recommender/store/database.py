@@ -6,12 +6,25 @@ All that differs between SQLite and PostgreSQL is here and in ``locking``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    PoolProxiedConnection,
+    Select,
+    create_engine,
+    event,
+    exc,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import sqlite
 
 from recommender.errors import MissingExtra, SettingsError, StoreUnavailable
 
@@ -23,6 +36,24 @@ _READERS: dict[str, Any] = {"pool_size": 16, "max_overflow": 48, "pool_use_lifo"
 _WRITER: dict[str, Any] = {"pool_size": 1, "max_overflow": 0}
 """The writer has a connection of its own: readers that are many must not keep it out."""
 
+_CACHE: Final = 4_000
+"""KiB of pages that each connection to SQLite keeps.  The system keeps the file too: more is no faster."""
+
+_SILENT: Final = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+)
+"""Errors of a database that does not answer, as SQLAlchemy and SQLite's driver name them."""
+
+_SPARE: Final = 4
+"""Connections that are not given back to the pool between two reads: one thread reads nearly all rows."""
+
+_Reader: TypeAlias = tuple[PoolProxiedConnection, sqlite3.Connection]
+
+_SNAPSHOT: Final = text("SELECT pg_current_snapshot()::text")
+
 PARAMETERS = 5_000
 """Values bound in one statement at most: well below SQLite's 32,766 and PostgreSQL's 65,535."""
 
@@ -31,6 +62,21 @@ def chunks(items: Sequence[T], size: int = PARAMETERS) -> Iterator[Sequence[T]]:
     """Cut a sequence into pieces of ``size`` items, the last one shorter."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+class Prepared:
+    """A query that every answer runs, with its text for SQLite made once.
+
+    ``names`` are its parameters, in order.  From a statement to rows
+    SQLAlchemy takes four times as long as SQLite itself does for a few rows
+    of an index.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+        self.text = str(compiled)
+        self.names: Sequence[str] = compiled.positiontup or ()
 
 
 class Database:
@@ -53,6 +99,9 @@ class Database:
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
         self._answering: Engine
         self._writing: Engine
+        self._spare: list[_Reader] = []
+        self._watching: sqlite3.Connection | None = None
+        self._starts_watching = Lock()
         if self.path is not None:
             readers, writer = _sqlite(parsed, patience, _READERS), _sqlite(parsed, patience, _WRITER)
             self._answering = readers
@@ -69,14 +118,67 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
+        while self._spare:
+            self._spare.pop()[0].close()
         self._answering.dispose()
         self._writing.dispose()
+        if self._watching is not None:
+            self._watching.close()
+        self._watching = None
 
     @contextmanager
     def answering(self) -> Iterator[Connection]:
         """Connect for single statements, each its own snapshot, with no transaction around them."""
         with self.translated(), self._answering.connect() as connection:
             yield connection
+
+    def rows(self, query: Prepared, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """Run one query with values in the order of its names, its own snapshot; give all rows.
+
+        On SQLite a truth is 0 or 1.
+        """
+        if self.path is None:
+            with self.answering() as connection:
+                return connection.execute(query.statement, dict(zip(query.names, values, strict=True))).all()
+        with self.translated():
+            reader = self._reader()
+            try:
+                return reader[1].execute(query.text, values).fetchall()
+            finally:
+                if len(self._spare) < _SPARE:
+                    self._spare.append(reader)
+                else:
+                    reader[0].close()
+
+    def _reader(self) -> _Reader:
+        """Take a connection that was used for rows before: the pool takes as long as a row."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            pooled = self._answering.raw_connection()
+            return pooled, cast("sqlite3.Connection", pooled.driver_connection)
+
+    def state(self) -> Hashable:
+        """Tell one state of the database from another; see ``Store.state``."""
+        if self.path is None:
+            with self.answering() as connection:
+                # Which transactions have ended: all that a reader sees hangs on it, and on nothing else.
+                snapshot: str = connection.execute(_SNAPSHOT).scalar_one()
+                return snapshot
+        with self.translated():
+            watching = self._watching or self._watch(self.path)
+            # Changes when another connection commits, and counts for each connection by itself.
+            version: int = watching.execute("PRAGMA data_version").fetchone()[0]
+            return version
+
+    def _watch(self, path: Path) -> sqlite3.Connection:
+        """Give the connection that only watches; it is the same as long as the database is open."""
+        with self._starts_watching:
+            if self._watching is None:
+                self._watching = sqlite3.connect(
+                    f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+                )
+            return self._watching
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -97,17 +199,14 @@ class Database:
             yield
         except exc.TimeoutError as error:
             raise StoreUnavailable(f"{self.name}: every connection is in use") from error
-        except exc.DBAPIError as error:
+        except (exc.DBAPIError, sqlite3.Error) as error:
             # A damaged SQLite file is the base class itself; its other kinds are mistakes of ours.
-            if (
-                isinstance(error, exc.OperationalError | exc.InterfaceError)
-                or type(error) is exc.DatabaseError
-            ):
+            if isinstance(error, _SILENT) or type(error) in (exc.DatabaseError, sqlite3.DatabaseError):
                 raise StoreUnavailable(f"{self.name}: {self._shown(error)}") from error
             raise
 
-    def _shown(self, error: exc.DBAPIError) -> str:
-        text = " ".join(str(error.orig).split())
+    def _shown(self, error: exc.DBAPIError | sqlite3.Error) -> str:
+        text = " ".join(str(error.orig if isinstance(error, exc.DBAPIError) else error).split())
         return text.replace(self._password, "***") if self._password else text
 
 
@@ -152,7 +251,7 @@ def _sqlite(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
         # cut.  NORMAL would lose the last of them, and commits here are few and large.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -16000")  # KiB, for each connection
+        connection.execute(f"PRAGMA cache_size = -{_CACHE}")  # for each connection
         connection.execute("PRAGMA journal_size_limit = 67108864")  # give a large import's log back
 
     @event.listens_for(engine, "begin")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Integer, and_, bindparam, case, false, func, select, union_all
 
-from recommender.store.database import chunks
+from recommender.store.database import Database, Prepared, chunks
 from recommender.store.schema import (
     aliases,
     articles,
     generations,
+    known,
     links,
     models,
     neighbours,
@@ -92,6 +94,8 @@ class Status:
 # The active generation is looked up in the same statement, so a publish between the two cannot mix them.
 _active = select(func.max(generations.c.id)).scalar_subquery()
 
+_lists = select(generations.c.lists).where(generations.c.id == _active).scalar_subquery()
+
 _FIND = (
     select(
         articles.c.id,
@@ -108,30 +112,36 @@ _FIND = (
     .outerjoin(generations, generations.c.id == _active)
     .outerjoin(
         neighbours,
-        and_(neighbours.c.generation == generations.c.id, neighbours.c.article_id == articles.c.id),
+        and_(neighbours.c.generation == generations.c.lists, neighbours.c.article_id == articles.c.id),
     )
     .where(aliases.c.key == bindparam("alias"))
 )
-_FIND_WITH_REASONS = _FIND.add_columns(neighbours.c.reasons, generations.c.parts)
+_FOUND = Prepared(_FIND)
+_FOUND_WITH_REASONS = Prepared(_FIND.add_columns(neighbours.c.reasons, generations.c.parts))
 
-_CARDS = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed).where(
-    articles.c.id.in_(bindparam("ids", expanding=True))
-)
+_CARD = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed)
 
 
-def find(connection: Connection, key: str, *, reasons: bool) -> Found | None:
+@lru_cache(maxsize=64)
+def _cards(count: int) -> Prepared:
+    return Prepared(_CARD.where(articles.c.id.in_([bindparam(f"id{n}") for n in range(count)])))
+
+
+def find(database: Database, key: str, *, reasons: bool) -> Found | None:
     """Read a story and its neighbours; see ``Store.find``."""
-    query = _FIND_WITH_REASONS if reasons else _FIND
-    row = connection.execute(query, {"alias": key}).one_or_none()
-    return None if row is None else Found(*row)
+    rows = database.rows(_FOUND_WITH_REASONS if reasons else _FOUND, (key,))
+    if not rows:
+        return None
+    found = Found(*rows[0])
+    return found._replace(removed=bool(found.removed))
 
 
-def cards(connection: Connection, ids: Sequence[int]) -> dict[int, Card]:
+def cards(database: Database, ids: Sequence[int]) -> dict[int, Card]:
     """Read cards by id; see ``Store.cards``."""
     return {
-        row[0]: Card(row[1], row[2], row[3])
+        row[0]: Card(row[1], row[2], bool(row[3]))
         for chunk in chunks(ids)
-        for row in connection.execute(_CARDS, {"ids": chunk})
+        for row in database.rows(_cards(len(chunk)), chunk)
     }
 
 
@@ -181,7 +191,7 @@ def lists(connection: Connection) -> Iterator[tuple[int, bytes]]:
     """Read the active generation's lists, in the order of ids; see ``Store.exported``."""
     rows = connection.execution_options(yield_per=1000).execute(
         select(neighbours.c.article_id, neighbours.c.packed)
-        .where(neighbours.c.generation == _active)
+        .where(neighbours.c.generation == _lists)
         .order_by(neighbours.c.article_id)
     )
     for row in rows:
@@ -200,6 +210,11 @@ def vocabulary(connection: Connection, number: int) -> bytes | None:
     query = select(vocabularies.c.packed).where(vocabularies.c.generation == number)
     packed: bytes | None = connection.scalar(query)
     return packed
+
+
+def kept(connection: Connection) -> dict[str, bytes]:
+    """Read what is kept for the next recompute; see ``Store.kept``."""
+    return {row.name: row.packed for row in connection.execute(select(known.c.name, known.c.packed))}
 
 
 def status(connection: Connection) -> Status:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -100,11 +100,14 @@ generations = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("stories", Integer, nullable=False),
     Column("parts", Text),
+    Column("lists", Id),
     sqlite_autoincrement=True,
 )
 """Published recomputes; the one with the greatest id is served.
 
 ``parts`` says what those in its ``neighbours.reasons`` are: the JSON of ``reasons.Parts``; null without any.
+``lists`` is the generation under whose number its lists stand: its own, or that of the one whose lists it
+amended.
 """
 
 neighbours = Table(
@@ -130,6 +133,18 @@ vocabularies = Table(
 """The words in which a generation compared its stories: the bytes of a ``terms.Vocabulary``.
 
 Beside ``generations``, whose rows are kept for good and are read at every health check.
+"""
+
+known = Table(
+    "known",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("generation", Id, ForeignKey("generations.id"), nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""What the newest generation knew of the archive, part by part (``recommender.known``).
+
+``generation`` is the one that wrote the part: a part that did not change is not written again.
 """
 
 models = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,9 @@ from recommender.store.publishing import Listed
 from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from recommender.corpus import Corpus
 
 _UPGRADE_WAIT = 30.0
@@ -77,6 +80,11 @@ class Store:
     def name(self) -> str:
         """The database's URL without its password, for messages."""
         return self._database.name
+
+    @property
+    def immediate(self) -> bool:
+        """Whether ``find`` and ``cards`` wait for nobody: a file's readers need no lock, and no network."""
+        return self._database.path is not None
 
     def close(self) -> None:
         """Close the connections; the store is not to be used after."""
@@ -138,6 +146,7 @@ class Store:
         *,
         parts: str | None = None,
         vocabulary: bytes | None = None,
+        kept: Iterable[tuple[str, bytes]] = (),
     ) -> int:
         """Publish a recompute: readers see the old generation until all of the new one is there.
 
@@ -149,14 +158,34 @@ class Store:
         What explains the lists may come with them: after the neighbours the
         bytes of ``reasons.Parts.record`` each, ``parts`` to read those by, and
         the ``vocabulary`` in which stories were compared, as
-        ``terms.Vocabulary`` writes it.
+        ``terms.Vocabulary`` writes it.  ``kept`` is what the next recompute may
+        begin from, part by part; it replaces what was kept before.
 
         Any failure, of ``stories`` too, leaves the old generation served.
         Raises ValueError for bytes that are no such array, StoreLocked if
         somebody else writes.
         """
         with self._writer.transaction("publish") as connection:
-            return publishing.publish(connection, model, stories, parts, vocabulary)
+            return publishing.publish(connection, model, stories, parts, vocabulary, kept)
+
+    def amend(
+        self,
+        amended: int,
+        changed: Iterable[Listed],
+        gone: Sequence[int],
+        *,
+        vocabulary: bytes | None = None,
+        kept: Iterable[tuple[str, bytes]] = (),
+    ) -> int:
+        """Publish a generation that has the lists of ``amended`` but for those ``changed`` and ``gone``.
+
+        ``changed`` are lists as for ``publish``, of that generation's model and
+        parts; ``gone`` the ids of stories that have none any more.  ``kept``
+        are the parts that changed.  Raises as ``publish``, and
+        StaleGeneration if ``amended`` is not the one served.
+        """
+        with self._writer.transaction("publish") as connection:
+            return publishing.amend(connection, amended, changed, gone, vocabulary, kept)
 
     def record_model(self, model: str, report: Mapping[str, Any]) -> None:
         """Remember that a model was trained, with a report JSON can hold; the same model again replaces it.
@@ -176,8 +205,7 @@ class Store:
         statement, so generation, model and neighbours belong together, and so
         do the ``reasons`` for them, read only if asked for.
         """
-        with self._database.answering() as connection:
-            return reading.find(connection, key, reasons=reasons)
+        return reading.find(self._database, key, reasons=reasons)
 
     def vocabulary(self, generation: int) -> bytes | None:
         """Read the words in which a generation compared stories; ``None`` where they are not kept."""
@@ -190,10 +218,7 @@ class Store:
         A card may be newer than the generation that named its story, and then
         is what a reader should see.
         """
-        if not ids:
-            return {}
-        with self._database.answering() as connection:
-            return reading.cards(connection, ids)
+        return reading.cards(self._database, ids)
 
     def near(self, moment: int, earliest: int | None, latest: int, rows: int) -> list[tuple[int, Card]]:
         """Read the stories nearest in time: at most ``rows`` until ``moment``, and as many after it.
@@ -206,6 +231,14 @@ class Store:
         """
         with self._database.answering() as connection:
             return reading.near(connection, moment, earliest, latest, rows)
+
+    def state(self) -> Hashable:
+        """Tell one state of the store from another: the same as before if nobody has written anything since.
+
+        Never the same by chance; another one perhaps without a reason.  Cheap
+        enough for every request where the store is ``immediate``.
+        """
+        return self._database.state()
 
     @contextmanager
     def exported(self) -> Iterator[tuple[dict[int, str], Iterator[tuple[int, bytes]]]]:
@@ -232,6 +265,32 @@ class Store:
 
         with self._database.snapshot() as connection:
             return corpus.corpus(connection)
+
+    def kept(self) -> dict[str, bytes]:
+        """Read what the newest generation keeps for the next, part by part; nothing if it keeps nothing."""
+        with self._database.snapshot() as connection:
+            return reading.kept(connection)
+
+    def versions(self) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+        """Read the ids of all stories that are not removed, ascending, and a digest of each, (n,)."""
+        from recommender.store import corpus
+
+        with self._database.snapshot() as connection:
+            return corpus.versions(connection)
+
+    def some(self, ids: NDArray[np.int64]) -> Corpus:
+        """Read some stories by id, ascending; no links."""
+        from recommender.store import corpus
+
+        with self._database.snapshot() as connection:
+            return corpus.some(connection, ids)
+
+    def links(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the curated links between stories, given by id, ascending; as ``Corpus.links``."""
+        from recommender.store import corpus
+
+        with self._database.snapshot() as connection:
+            return corpus.links_between(connection, ids)
 
     # Looking after it
 

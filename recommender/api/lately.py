@@ -1,0 +1,179 @@
+"""Answers given lately, given again as they are while nothing that they are made of has changed.
+
+Readers ask for few of the stories most of the time: the thousand most read of
+100,000 are more than half of what is asked.  Such an answer is found by the
+bytes of the request's path and query, ahead of the routing::
+
+    request ──► kept, and the store is as it was? ──► the same bytes again
+                   │ no
+                   └──► routes ──► service ──► answer, kept if it is a 200
+
+"As it was" is what the store says (``Store.state``): whatever is written to it,
+by whichever process, ends all that was kept before, so an answer is of the
+active generation and shows stories as they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Final, NamedTuple, TypeAlias
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
+
+from recommender.api.caching import Answered
+from recommender.api.opening import Opening
+from recommender.errors import StoreError
+
+PATHS: Final = frozenset(("/related", "/articles"))
+
+KEEPS: Final = 60.0
+"""Seconds that an answer is kept, for some change by time alone: the hour of a story comes, or it grows old.
+
+As long as those answers that everybody else may keep for the shortest time.
+"""
+
+LOOKS: Final = 0.25
+"""Seconds between two looks at a store that is a server; at a file, every request looks: it takes 3 µs."""
+
+LONGEST: Final = 1_000
+"""Bytes of a query at most: those of readers are shorter."""
+
+MOST: Final = 20_000
+"""Answers kept at most, however small."""
+
+BESIDE: Final = 3_000
+"""Bytes, about, that an answer takes beside its body and its query."""
+
+OFTEN: Final = 0.8
+"""Share of the room that answers asked for again may take."""
+
+Key: TypeAlias = tuple[str, bytes]
+
+
+class _Kept(NamedTuple):
+    answer: Answered
+    size: int
+    until: float
+
+
+class _Part(OrderedDict[Key, _Kept]):
+    """Answers in the order in which they were asked for, and how many bytes they take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def put(self, key: Key, kept: _Kept) -> None:
+        self[key] = kept
+        self.bytes += kept.size
+
+    def drop(self, key: Key) -> _Kept:
+        kept = self.pop(key)
+        self.bytes -= kept.size
+        return kept
+
+    def pop_first(self) -> tuple[Key, _Kept]:
+        key, kept = self.popitem(last=False)
+        self.bytes -= kept.size
+        return key, kept
+
+
+class Lately:
+    """The answers given lately, at most ``room`` bytes of them.
+
+    An answer that was asked for again goes to a part of its own, four fifths
+    of the room, from which it comes back when others need the place; of the
+    others, those not asked for the longest leave first.  So what is asked
+    once, by whoever goes through the archive, does not crowd out what many
+    read.
+
+    For one event loop, not for threads.  ``again`` counts what was given
+    again, ``bytes`` what is kept.  ``clock`` gives seconds, and only goes on.
+    """
+
+    def __init__(self, room: int, opening: Opening, clock: Callable[[], float] = time.monotonic) -> None:
+        self.again = 0
+        self._room = room
+        self._opening = opening
+        self._clock = clock
+        self._once = _Part()
+        self._often = _Part()
+        self._state: Hashable = None
+        self._looked = -KEEPS
+        self._looking = False
+
+    def __len__(self) -> int:
+        return len(self._once) + len(self._often)
+
+    @property
+    def bytes(self) -> int:
+        """What is kept, with what it takes beside."""
+        return self._once.bytes + self._often.bytes
+
+    @property
+    def state(self) -> Hashable:
+        """The store as it was last seen; whatever is read from it from now on is of that state or a later."""
+        return self._state
+
+    async def find(self, scope: Scope) -> Answered | None:
+        """Find the answer to a GET, if it was given lately and would be the same now."""
+        if not self._room or scope["path"] not in PATHS or not await self._look():
+            return None
+        key = scope["path"], scope["query_string"]
+        kept = self._often.get(key)
+        if kept is not None:
+            self._often.move_to_end(key)
+        elif (kept := self._once.get(key)) is not None:
+            self._promote(key)
+        if kept is None or kept.until <= self._clock():
+            return None
+        self.again += 1
+        return kept.answer
+
+    def keep(self, scope: Scope, answer: Answered, state: Hashable) -> None:
+        """Keep the answer to a GET, made from a store whose ``state`` this was before anything was read."""
+        query = scope["query_string"]
+        size = len(answer.body) + len(query) + BESIDE
+        if state is None or state != self._state or len(query) > LONGEST or size > self._room:
+            return
+        # What wrote the body left room at its end, of no use to anybody while it is kept.
+        answer.body = bytes(memoryview(answer.body))
+        key = scope["path"], query
+        part = self._often if key in self._often else self._once
+        if key in part:
+            part.drop(key)
+        part.put(key, _Kept(answer, size, self._clock() + KEEPS))
+        while self.bytes > self._room or len(self) > MOST:
+            (self._once or self._often).pop_first()
+
+    def _promote(self, key: Key) -> None:
+        self._often.put(key, self._once.drop(key))
+        while self._often.bytes > self._room * OFTEN or len(self._often) > MOST * OFTEN:
+            self._once.put(*self._often.pop_first())
+
+    async def _look(self) -> bool:
+        """Look whether the store is as it was; false if nobody can tell, or somebody else is looking."""
+        service = self._opening.opened
+        if service is None or self._looking:
+            return False
+        now = self._clock()
+        try:
+            if service.immediate:
+                self._saw(service.state())
+            elif now - self._looked >= LOOKS:
+                self._looking = True
+                self._saw(await run_in_threadpool(service.state))
+                self._looked = now
+        except StoreError:  # those who ask are told by what answers them
+            return False
+        finally:
+            self._looking = False
+        return True
+
+    def _saw(self, state: Hashable) -> None:
+        if state != self._state:
+            self._state = state
+            self._once, self._often = _Part(), _Part()

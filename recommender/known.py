@@ -1,0 +1,127 @@
+"""What a recompute knew of the archive, kept so that the next one need not begin anew.
+
+Everything is arrays and names, and nothing runs when it is read.  Texts are
+kept in parts of ``PART`` stories, so that those of an archive that only grew
+need not be written again.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from recommender.analysis import Bags, Texts
+from recommender.columns import Columns
+from recommender.index import Index
+
+PART: Final = 16_384
+"""Stories whose texts are kept together: about 12 MB."""
+
+_NAMES: Final = ("providers", "topic_names")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The ``n`` stories of a generation.
+
+    ``columns`` and ``texts`` are theirs, ``digests`` (n,) what tells whether
+    they changed; ``links`` (m, 2) were the curated ones, as rows.  ``before``,
+    ``scores`` (n, any) and ``least`` (n, 2) are as ``search.Nearest`` has them,
+    ``groups`` (n,) as ``copies.groups`` gives them.  Of each story ``k``
+    neighbours were published.
+    """
+
+    k: int
+
+    columns: Columns
+    texts: Texts
+    digests: NDArray[np.bytes_]
+    links: NDArray[np.int64]
+    before: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    least: NDArray[np.float32]
+    groups: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        index: Index,
+        texts: Texts,
+        digests: NDArray[np.bytes_],
+        links: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        k: int,
+    ) -> Self:
+        """Gather what is to be kept of an index of stories with these texts."""
+        near = index.nearest
+        return cls(k, index.columns, texts, digests, links, near.before, near.scores, near.least, groups)
+
+    def parts(self, stable: int = 0, before: int = 0) -> Iterator[tuple[str, bytes]]:
+        """Write it: names and bytes, the same for the same contents.
+
+        The texts of the first ``stable`` stories are known to be kept already
+        and left out, but for the last of them; there were ``before`` stories.
+        """
+        told = {each.name: getattr(self.columns, each.name) for each in fields(Columns)}
+        for name in _NAMES:
+            told[name] = np.frombuffer(orjson.dumps(told[name]), np.uint8)
+        told |= {name: getattr(self, name) for name in _LISTS} | {"k": np.array(self.k)}
+        yield "lists", _packed(told)
+        for number in range(stable // PART, -(-max(len(self.texts), before) // PART)):
+            start = min(number * PART, len(self.texts))
+            some = self.texts.rows(np.arange(start, min(start + PART, len(self.texts))))
+            yield (
+                f"texts {number:06}",
+                _packed({f"{kind} {name}": array for kind, name, array in _arrays(some)}),
+            )
+
+    @classmethod
+    def read(cls, parts: Mapping[str, bytes]) -> Self:
+        """Read what ``parts`` wrote; raises ``ValueError`` for anything else."""
+        try:
+            told = _unpacked(parts["lists"])
+            values: dict[str, Any] = {each.name: told[each.name] for each in fields(Columns)}
+            values |= {name: orjson.loads(told[name].tobytes()) for name in _NAMES}
+            columns = Columns(**values)
+            texts = Texts.joined(
+                [Texts.of((), ())]
+                + [_texts(_unpacked(parts[name])) for name in sorted(parts) if name.startswith("texts ")]
+            )
+            known = cls(int(told["k"]), columns, texts, **{name: told[name] for name in _LISTS})
+        except (KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+            raise ValueError(f"not what a recompute keeps: {error!r}") from error
+        if any(len(getattr(known, name)) != len(columns) for name in _LISTS if name != "links"):
+            raise ValueError("what a recompute kept is of different numbers of stories")
+        return known
+
+
+_LISTS: Final = tuple(each.name for each in fields(Known))[3:]
+
+
+def _arrays(texts: Texts) -> Iterator[tuple[str, str, NDArray[Any]]]:
+    for kind, bags in (("words", texts.words), ("letters", texts.letters)):
+        for name in Bags._fields:
+            yield kind, name, getattr(bags, name)
+
+
+def _texts(told: Mapping[str, NDArray[Any]]) -> Texts:
+    return Texts(*(Bags(*(told[f"{kind} {name}"] for name in Bags._fields)) for kind in Texts._fields))
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    # A zip archive knows a checksum of every array; it has no times in it, so equal arrays are equal bytes.
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _unpacked(packed: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as told:
+        return dict(told)

@@ -1,0 +1,216 @@
+"""Bring lists up to date: only stories are looked at whose lists what is new belongs in.
+
+What a generation keeps (``known.Known``) is taken on: new and changed stories
+are put in their places, and asked whose lists they, or what they were before,
+belong in (``search.reached``).  Those are searched and ranked again among all
+stories, so their lists are the ones that a whole recompute would give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender import copies
+from recommender.analysis import Texts
+from recommender.engine import Engine, local
+from recommender.graph import LinkGraph
+from recommender.index import Index, find
+from recommender.known import Known
+from recommender.pipeline.packing import Packer
+from recommender.pipeline.progress import Progress, silent
+from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, recompute
+from recommender.postings import Times, postings
+from recommender.search import Nearest, Search, reached
+from recommender.store import Generation, Store
+from recommender.terms import Vocabulary
+from recommender.text import TextSpace
+
+
+def refresh(
+    store: Store, root: Path, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
+) -> Recomputed:
+    """Bring the lists of the last recompute up to date with what was imported since.
+
+    The same as ``recompute`` where that is needed: nothing was kept, another
+    model or length is asked for, or the archive has grown by a tenth.  Nothing
+    is published where nothing was imported.  Raises as ``recompute``.
+    """
+    search, ranker, name = active(root)
+    with store.writing("recompute"):
+        last = _Last.of(store)
+        ids, digests = store.versions()
+        if last is not None and last.serves(name, k, len(ids)):
+            now = _Now.of(store, last, search, ids, digests, engine)
+            if now is None:
+                return Recomputed(last.generation.id, name, len(ids), 0, 0)
+            packer = Packer.of(now.index, ranker, now.links, now.groups, k)
+            lists = Counted(packer.lists(now.stories, engine, progress))
+            kept = Known.of(now.index, now.texts, digests, now.links, now.groups, k)
+            generation = store.amend(
+                last.generation.id,
+                lists,
+                np.setdiff1d(last.known.columns.ids, ids).tolist(),
+                vocabulary=now.space.vocabulary().to_bytes(),
+                kept=kept.parts(now.stable, len(last.known.columns)),
+            )
+            return Recomputed(generation, name, len(ids), len(now.stories), lists.neighbours)
+    return recompute(store, root, k, engine, progress)
+
+
+class _Last(NamedTuple):
+    """The last generation and what it keeps."""
+
+    generation: Generation
+    known: Known
+    space: TextSpace
+
+    @classmethod
+    def of(cls, store: Store) -> _Last | None:
+        generation = store.generation()
+        kept = store.kept()
+        packed = None if generation is None else store.vocabulary(generation.id)
+        if generation is None or packed is None or not kept:
+            return None
+        return cls(generation, Known.read(kept), TextSpace.of(Vocabulary.from_bytes(packed)))
+
+    def serves(self, model: str, k: int, stories: int) -> bool:
+        """Tell whether lists of ``k`` by this model, of so many stories now, can be brought up to date."""
+        few = abs(stories - self.space.stories) <= GROWN * self.space.stories
+        return few and (self.generation.model, self.known.k) == (model, k)
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The stories as they are now, and which of them are to be ranked again.
+
+    ``index`` has the lists ``near`` and ``far`` of these ``stories`` alone.
+    The first ``stable`` ones stand in the same rows as in the last generation.
+    """
+
+    index: Index
+    space: TextSpace
+    texts: Texts
+    links: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    stories: NDArray[np.int64]
+    stable: int
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        last: _Last,
+        search: Search,
+        ids: NDArray[np.int64],
+        digests: NDArray[np.bytes_],
+        engine: Engine,
+    ) -> _Now | None:
+        """Put together what is known and what came since; ``None`` if that is nothing."""
+        known, space = last.known, last.space
+        kept, moved = _kept(known, ids, digests)
+        fresh = np.setdiff1d(np.arange(len(ids)), moved[kept])
+        links = store.links(ids)
+        if not len(fresh) and len(kept) == len(moved) and np.array_equal(links, known.links):
+            return None
+        new = store.some(ids[fresh])
+        order = np.argsort(np.r_[moved[kept], fresh], kind="stable")
+        columns = known.columns.rows(kept).followed_by(new).rows(order)
+        texts = Texts.joined([known.texts.rows(kept), Texts.of(new.titles, new.excerpts)]).rows(order)
+        grown = space.grown(texts)
+        vectors, times = grown.vectors(texts), Times.of(columns.published)
+        lists = postings(vectors, times)
+        nearest = _carried(known, kept, moved, len(ids), search)
+        reach = (search.decay, search.entries, nearest.least, nearest.scores)
+        touched = reached(fresh, vectors, lists, times, *reach)
+        touched[fresh] = True
+        touched[_left(known, space, kept, moved, search)] = True
+        stories = np.flatnonzero(touched)
+        _fill(nearest, stories, find(stories, vectors, lists, times, search, engine))
+        graph = LinkGraph.of(nearest.before, nearest.scores, links)
+        relinked = _relinked(graph, nearest, links, _rows(known.links, moved))
+        more = np.setdiff1d(relinked, stories)
+        _fill(nearest, more, find(more, vectors, lists, times, search, engine))
+        index = Index(columns, vectors, times, search, nearest, graph)
+
+        def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+            some = store.some(ids[rows])
+            return some.titles, some.excerpts
+
+        before = np.arange(len(ids))
+        before[moved[kept]] = moved[known.groups[kept]]
+        groups = copies.groups(index, stories, read, np.where(before < 0, np.arange(len(ids)), before))
+        still = np.flatnonzero(moved[: len(ids)] != np.arange(len(moved[: len(ids)])))
+        stable = int(still[0]) if len(still) else len(moved)
+        return cls(index, grown, texts, links, groups, np.union1d(stories, more), stable)
+
+
+def _kept(
+    known: Known, ids: NDArray[np.int64], digests: NDArray[np.bytes_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the known stories that are as they were, and of every known one its row now, −1 for the others."""
+    place = np.minimum(np.searchsorted(ids, known.columns.ids), max(len(ids) - 1, 0))
+    same = (ids[place] == known.columns.ids) & (digests[place] == known.digests) if len(ids) else place < 0
+    return np.flatnonzero(same), np.where(same, place, -1)
+
+
+def _carried(
+    known: Known, kept: NDArray[np.int64], moved: NDArray[np.int64], n: int, search: Search
+) -> Nearest:
+    """Carry over the lists of the stories that are as they were to their rows now."""
+    nearest = Nearest(
+        np.full((n, search.near), -1, np.int32),
+        np.full((n, search.far), -1, np.int32),
+        np.zeros((n, 2), np.float32),
+        np.full((n, search.before), -1, np.int32),
+        np.zeros((n, search.before), np.float32),
+    )
+    rows = moved[kept]
+    before = known.before[kept]
+    nearest.before[rows] = np.where(before >= 0, moved[before], -1)
+    nearest.scores[rows] = known.scores[kept]
+    nearest.least[rows] = known.least[kept]
+    return nearest
+
+
+def _left(
+    known: Known, space: TextSpace, kept: NDArray[np.int64], moved: NDArray[np.int64], search: Search
+) -> NDArray[np.int64]:
+    """Find the stories, by their rows now, in whose lists stories were that are gone or have changed."""
+    gone = np.setdiff1d(np.arange(len(moved)), kept)
+    if not len(gone):
+        return gone
+    vectors, times = space.vectors(known.texts), Times.of(known.columns.published)
+    lists = postings(vectors, times)
+    touched = reached(gone, vectors, lists, times, search.decay, search.entries, known.least, known.scores)
+    return moved[touched & (moved >= 0)]
+
+
+def _fill(nearest: Nearest, stories: NDArray[np.int64], found: Nearest) -> None:
+    for column, some in zip(nearest, found, strict=True):
+        column[stories] = some
+
+
+def _rows(links: NDArray[np.int64], moved: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give links between stories that are as they were, by their rows now."""
+    now = moved[links]
+    return now[(now >= 0).all(axis=1)]
+
+
+def _relinked(
+    graph: LinkGraph, nearest: Nearest, links: NDArray[np.int64], before: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Find the stories whose own links changed, or those around them; ``before`` are those there were."""
+    if np.array_equal(links, before):
+        return np.empty(0, np.int64)
+    old = LinkGraph.of(nearest.before, nearest.scores, before)
+    changed = abs(graph.near - old.near) + abs(graph.share - old.share)
+    rows = (np.diff(changed.indptr) > 0) | (graph.linked != old.linked)
+    now, then = (one[:, 0] * len(rows) + one[:, 1] for one in (links, before))
+    other = np.setxor1d(now, then)
+    rows[np.unique(np.divmod(other, len(rows)))] = True
+    return np.flatnonzero(rows)

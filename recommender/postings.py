@@ -1,0 +1,88 @@
+"""Inverted lists: of each term the stories that have it, in the order of their dates."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.compiled import compiled
+from recommender.text import EXCERPT, LETTERS, LOG, TEXT, TITLE, TRIGRAMS, WORDS, Vectors
+
+
+class Postings(NamedTuple):
+    """Of each term the stories that have it, in the order of their dates; words first, then trigrams.
+
+    ``starts`` (terms + 1,) where its entries begin, ``places`` the stories',
+    ``impacts`` what the term adds to a story's vector: the product of two
+    stories' is at least what it adds to their likeness, by Cauchy and Schwarz.
+    """
+
+    starts: NDArray[np.int64]
+    places: NDArray[np.int32]
+    impacts: NDArray[np.float32]
+
+
+class Times(NamedTuple):
+    """Stories in the order of their dates, those without one first.
+
+    ``order`` (n,) their rows, ``place`` (n,) the inverse, ``days`` (n,) the
+    dates in that order, ``undated`` how many have none.
+    """
+
+    order: NDArray[np.int64]
+    place: NDArray[np.int64]
+    days: NDArray[np.float64]
+    undated: int
+
+    @classmethod
+    def of(cls, published: NDArray[np.float64]) -> Self:
+        """Order stories by their dates, (n,) days; of equal ones by row."""
+        order = np.argsort(np.nan_to_num(published, nan=-np.inf), kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return cls(order, place, published[order], int(np.isnan(published).sum()))
+
+
+def postings(vectors: Vectors, times: Times) -> Postings:
+    """Turn vectors round: of each term, who has it."""
+    return _postings(vectors, times.order)
+
+
+@compiled
+def _postings(vectors: Vectors, order: NDArray[np.int64]) -> Postings:
+    words, letters = len(vectors.word_idf), len(vectors.letter_idf)
+    starts = np.zeros(words + letters + 2, np.int64)
+    # Counted two places on, so that filling a list moves its beginning to where the next one's was.
+    for term in vectors.words:
+        starts[term + 2] += 1
+    for term in vectors.letters:
+        starts[words + term + 2] += 1
+    starts = np.cumsum(starts)
+    size = len(vectors.words) + len(vectors.letters)
+    places, impacts = np.empty(size, np.int32), np.empty(size, np.float32)
+    share, scales = vectors.title_weight, vectors.scales
+    for place in range(len(order)):
+        story = order[place]
+        for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
+            term = vectors.words[at]
+            idf = vectors.word_idf[term]
+            title, excerpt = np.int64(vectors.in_title[at]), np.int64(vectors.in_excerpt[at])
+            mixed = share * LOG[title] * scales[story, TITLE]
+            mixed += (np.float32(1) - share) * LOG[excerpt] * scales[story, EXCERPT]
+            mixed *= scales[story, WORDS]
+            text = LOG[title + excerpt] * scales[story, TEXT]
+            slot = starts[term + 1]
+            starts[term + 1] += 1
+            places[slot] = place
+            impacts[slot] = np.sqrt(mixed * mixed + text * text) * idf / 2
+        for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
+            term = vectors.letters[at]
+            weight = LOG[vectors.letter_counts[at]] * vectors.letter_idf[term] * scales[story, TRIGRAMS]
+            flat = scales[story, LETTERS]
+            slot = starts[words + term + 1]
+            starts[words + term + 1] += 1
+            places[slot] = place
+            impacts[slot] = np.sqrt(weight * weight + flat * flat) / 2
+    return Postings(starts[:-1].copy(), places, impacts)
