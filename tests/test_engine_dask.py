@@ -39,11 +39,13 @@ from recommender.engine import Engine, local, opened
 from recommender.engine import dask as engine_dask
 from recommender.engine.dask import Cluster, Parcel, cluster
 from recommender.errors import EngineLost, EngineUnavailable, MissingExtra, UsageError
-from recommender.pipeline import ranking, recomputing
+from recommender.pipeline import packing, ranking
 from recommender.pipeline.importing import import_paths
 from recommender.pipeline.progress import Progress
 from recommender.pipeline.recomputing import recompute
+from recommender.pipeline.refreshing import refresh
 from recommender.pipeline.training import train
+from recommender.postings import postings
 from recommender.store import Store
 from recommender.urls import canonical
 
@@ -115,7 +117,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """A store that is recomputed in more blocks than are under way at once."""
     monkeypatch.setattr(index, "STORIES", 32)
     monkeypatch.setattr(ranking, "STORIES", 16)
-    monkeypatch.setattr(recomputing, "STORIES", 16)
+    monkeypatch.setattr(packing, "STORIES", 16)
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as opened_store:
         seeds = request.param == "seeds"
         import_paths(opened_store, [SEEDS if seeds else files(newsroom(), tmp_path)])
@@ -153,6 +155,19 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(
     assert recompute(store, tmp_path / "models", engine=engine, progress=killed).generation == 2
     assert len(there.workers) == 1
     assert published(store) == here
+
+
+@pytest.mark.parametrize("store", ["seeds"], indirect=True)
+def test_lists_brought_up_to_date_are_the_same(store: Store, engine: Cluster, tmp_path: Path) -> None:
+    recompute(store, tmp_path / "models", engine=local)
+    story = {"title": "A ban on facial recognition", "webUrl": "https://news.example/new"}
+    (tmp_path / "new.json").write_text(json.dumps({**story, "publishedDateTime": "2020-06-12T08:00:00Z"}))
+    import_paths(store, [tmp_path / "new.json"])
+    done = refresh(store, tmp_path / "models", engine=engine)
+    assert 0 < done.ranked < done.stories
+    there = published(store)
+    recompute(store, tmp_path / "models", engine=local)
+    assert there == published(store)
 
 
 @pytest.mark.parametrize("store", ["newsroom"], indirect=True)
@@ -302,8 +317,7 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
-    times = search.Times.of(corpus.published)
-    shared = (made.vectors, search.postings(made.vectors, times), times, search.SEARCH)
+    shared = (made.vectors, postings(made.vectors, made.times), made.times, search.SEARCH)
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 
