@@ -11,7 +11,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 TESTS = Path(__file__).parent
+
+# What workers are asked to do.  A module's own functions, or they could not travel; of this module, which
+# loads little, or every worker that a test starts would load all that tests do.
+
+
+def slowly(wait: float, block: int) -> tuple[int, int]:
+    """Square a number in so many seconds, and tell which process did."""
+    time.sleep(wait)
+    return block * block, os.getpid()
+
+
+def kinds(shared: tuple[np.ndarray, ...], block: np.ndarray) -> tuple[list[tuple[bool, bool]], np.ndarray]:
+    """Tell of arrays whether they are writable and aligned."""
+    return [(each.flags.writeable, each.flags.aligned) for each in (*shared, block)], block
+
+
+def compiled_kinds(shared: tuple[object, ...], block: np.ndarray) -> int:
+    """Find the nearest, and count the kinds of arguments that it was compiled for."""
+    from recommender import index, search
+
+    index._nearest_block(shared, block)  # type: ignore[arg-type]
+    return len(search.nearest.signatures)  # type: ignore[attr-defined]
+
+
+# The machines
 
 
 class Machines:

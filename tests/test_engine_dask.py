@@ -22,7 +22,7 @@ import pytest
 pytest.importorskip("distributed", reason="no distributed: pip install '.[dask]'")
 
 import dask
-from clusters import Machines, machines
+from clusters import Machines, compiled_kinds, kinds, machines, slowly
 from corpora import newsroom
 from test_cli import run_in
 from test_engine import (  # noqa: F401  (the contract, here with this file's ``engine``)
@@ -51,24 +51,6 @@ SEEDS = Path(__file__).parents[1] / "seeds"
 
 PATIENCE = 30.0
 """Seconds that a worker which is being started may take on a busy machine."""
-
-
-# Functions of workers are a module's own, or they cannot travel.
-
-
-def slowly(wait: float, block: int) -> tuple[int, int]:
-    time.sleep(wait)
-    return block * block, os.getpid()
-
-
-def kinds(shared: tuple[np.ndarray, ...], block: np.ndarray) -> tuple[list[tuple[bool, bool]], np.ndarray]:
-    return [(each.flags.writeable, each.flags.aligned) for each in (*shared, block)], block
-
-
-def compiled_kinds(shared: tuple[object, ...], block: np.ndarray) -> int:
-    """Find the nearest, and count the kinds of arguments that it was compiled for."""
-    index._nearest_block(shared, block)  # type: ignore[arg-type]
-    return len(search.nearest.signatures)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +112,10 @@ def published(store: Store) -> list[object]:
 
 @pytest.fixture(params=["newsroom", "seeds"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store that is recomputed in a few dozen blocks."""
-    monkeypatch.setattr(index, "STORIES", 16)
-    monkeypatch.setattr(ranking, "STORIES", 8)
-    monkeypatch.setattr(recomputing, "STORIES", 8)
+    """A store that is recomputed in more blocks than are under way at once."""
+    monkeypatch.setattr(index, "STORIES", 32)
+    monkeypatch.setattr(ranking, "STORIES", 16)
+    monkeypatch.setattr(recomputing, "STORIES", 16)
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as opened_store:
         seeds = request.param == "seeds"
         import_paths(opened_store, [SEEDS if seeds else files(newsroom(), tmp_path)])
@@ -144,7 +126,7 @@ def interrupted(act: Callable[[], object], after: int = 3) -> Progress:
     """Do something when so many blocks of lists have come."""
 
     def progress(items: Iterable[object], total: int, label: str) -> Iterator[object]:
-        assert label != "ranking stories" or total > 20
+        assert label != "ranking stories" or total > 10
         for number, item in enumerate(items):
             if (number, label) == (after, "ranking stories"):
                 act()
