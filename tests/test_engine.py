@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from recommender.engine import AHEAD, ENGINES, Engine, local, opened, processes
+from recommender.engine import ENGINES, Engine, local, opened, processes
 from recommender.engine import here as module
+from recommender.engine.here import AHEAD
 from recommender.errors import InvalidStory, UsageError
 
 # Functions of workers are a module's own, or they cannot travel.

@@ -281,6 +281,16 @@ def test_by_hand() -> None:
     assert found.near[2].tolist() == [3, 0, 1, -1]
 
 
+@pytest.mark.parametrize("titles", [("rain", "tide", "rain tide"), ("tide", "rain", "rain tide")])
+def test_of_equally_near_ones_the_lower_row_comes_first(titles: tuple[str, ...]) -> None:
+    # Whichever word is looked up first; and whether it has no date or is one decay away.
+    vectors = corpus([(title, "") for title in titles])
+    for published in ([0.0, 0.0, 0.0], [np.nan, 0.0, 14.0], [0.0, np.nan, 14.0]):
+        found = search_all(vectors, np.array(published), settings_of(14.0, 2))
+        assert found.before[2].tolist() == [0, 1]
+        assert found.scores[2, 0] == found.scores[2, 1] > 0
+
+
 def test_of_a_common_word_only_the_stories_nearest_in_time_are_read() -> None:
     vectors = corpus([("rain", "")] * 9)
     found = search_all(vectors, np.arange(9.0), settings_of(14.0, 9, entries=2))

@@ -8,6 +8,7 @@ stories, so their lists are the ones that a whole recompute would give.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ from recommender.search import Nearest, Search, reached
 from recommender.store import Generation, Store
 from recommender.terms import Vocabulary
 from recommender.text import TextSpace
+
+_log = logging.getLogger(__name__)
 
 
 def refresh(
@@ -76,7 +79,11 @@ class _Last(NamedTuple):
         packed = None if generation is None else store.vocabulary(generation.id)
         if generation is None or packed is None or not kept:
             return None
-        return cls(generation, Known.read(kept), TextSpace.of(Vocabulary.from_bytes(packed)))
+        try:
+            return cls(generation, Known.read(kept), TextSpace.of(Vocabulary.from_bytes(packed)))
+        except ValueError as error:
+            _log.warning("what was kept cannot be read, and everything is recomputed: %s", error)
+            return None
 
     def serves(self, model: str, k: int, stories: int) -> bool:
         """Tell whether lists of ``k`` by this model, of so many stories now, can be brought up to date."""
@@ -132,8 +139,18 @@ class _Now:
         stories = np.flatnonzero(touched)
         _fill(nearest, stories, find(stories, vectors, lists, times, search, engine))
         graph = LinkGraph.of(nearest.before, nearest.scores, links)
-        relinked = _relinked(graph, nearest, links, _rows(known.links, moved))
-        more = np.setdiff1d(relinked, stories)
+        before = _rows(known.links, moved)
+        changed = _differing(links, before, len(ids))
+        relinked = _relinked(graph, nearest, changed, before)
+        for link in changed[~np.isin(changed, fresh).any(axis=1)]:
+            # Who is linked to whom is told in every list that has both.
+            one, other = (
+                reached(link[end : end + 1], vectors, lists, times, *reach)
+                | (graph.near[:, [link[end]]].toarray() > 0).ravel()
+                for end in (0, 1)
+            )
+            relinked |= one & other
+        more = np.setdiff1d(np.flatnonzero(relinked), stories)
         _fill(nearest, more, find(more, vectors, lists, times, search, engine))
         index = Index(columns, vectors, times, search, nearest, graph)
 
@@ -141,11 +158,11 @@ class _Now:
             some = store.some(ids[rows])
             return some.titles, some.excerpts
 
-        before = np.arange(len(ids))
-        before[moved[kept]] = moved[known.groups[kept]]
-        groups = copies.groups(index, stories, read, np.where(before < 0, np.arange(len(ids)), before))
-        still = np.flatnonzero(moved[: len(ids)] != np.arange(len(moved[: len(ids)])))
-        stable = int(still[0]) if len(still) else len(moved)
+        alone = np.arange(len(ids))
+        group = alone.copy()
+        group[moved[kept]] = moved[known.groups[kept]]
+        groups = copies.groups(index, stories, read, np.where(group < 0, alone, group))
+        stable = int(np.argmin(np.r_[moved == np.arange(len(moved)), False]))
         return cls(index, grown, texts, links, groups, np.union1d(stories, more), stable)
 
 
@@ -201,16 +218,20 @@ def _rows(links: NDArray[np.int64], moved: NDArray[np.int64]) -> NDArray[np.int6
     return now[(now >= 0).all(axis=1)]
 
 
+def _differing(links: NDArray[np.int64], before: NDArray[np.int64], stories: int) -> NDArray[np.int64]:
+    """Find the links, (any, 2), that are there now and were not before, or the other way round."""
+    now, then = (one[:, 0] * stories + one[:, 1] for one in (links, before))
+    return np.stack(np.divmod(np.setxor1d(now, then), max(stories, 1)), axis=1)
+
+
 def _relinked(
-    graph: LinkGraph, nearest: Nearest, links: NDArray[np.int64], before: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Find the stories whose own links changed, or those around them; ``before`` are those there were."""
-    if np.array_equal(links, before):
-        return np.empty(0, np.int64)
-    old = LinkGraph.of(nearest.before, nearest.scores, before)
-    changed = abs(graph.near - old.near) + abs(graph.share - old.share)
-    rows = (np.diff(changed.indptr) > 0) | (graph.linked != old.linked)
-    now, then = (one[:, 0] * len(rows) + one[:, 1] for one in (links, before))
-    other = np.setxor1d(now, then)
-    rows[np.unique(np.divmod(other, len(rows)))] = True
-    return np.flatnonzero(rows)
+    graph: LinkGraph, nearest: Nearest, changed: NDArray[np.int64], before: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell whose own links ``changed``, or those around them, (n,); ``before`` are those there were."""
+    rows = np.zeros(len(graph.linked), np.bool_)
+    if len(changed):
+        old = LinkGraph.of(nearest.before, nearest.scores, before)
+        other = abs(graph.near - old.near) + abs(graph.share - old.share)
+        rows = (np.diff(other.indptr) > 0) | (graph.linked != old.linked)
+        rows[changed.ravel()] = True
+    return rows
