@@ -44,7 +44,7 @@ class Search:
     near: int = 100
     far: int = 60
     before: int = 50
-    entries: int = 1_024
+    entries: int = 1_280
 
     def __post_init__(self) -> None:
         if type(self.decay) not in (int, float) or not 0 < self.decay < np.inf:
@@ -210,7 +210,7 @@ def _add_up(vectors: Vectors, lists: Postings, story: int, own: int, entries: in
         count = _add(lists, vectors.words[at], own, entries, read.sums, read.places, count)
     told = count
     for at in range(told):
-        read.alike[at] = read.sums[read.places[at]]
+        read.alike[at] = read.sums[read.places[at]] if read.places[at] != own else np.float32(0)
     words = len(vectors.word_idf)
     for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
         count = _add(lists, words + vectors.letters[at], own, entries, read.sums, read.places, count)

@@ -10,9 +10,11 @@ import pytest
 from corpora import corpus_of
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from recommender.copies import groups
-from recommender.index import prepare
+from recommender.corpus import Corpus
+from recommender.index import Index, prepare
 
 
 class Told(NamedTuple):
@@ -35,6 +37,16 @@ OTHERS = [
 """Stories of the same days that have nothing to do with it."""
 
 
+def groups_of(corpus: Corpus, index: Index) -> NDArray[np.int64]:
+    """Look for copies of all stories; none are known."""
+    everything = np.arange(len(corpus))
+
+    def read(stories: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+        return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
+
+    return groups(index, everything, read, everything)
+
+
 def grouped(*stories: Told) -> list[int]:
     """Groups of some stories among others."""
     told = [*stories, *OTHERS]
@@ -44,7 +56,7 @@ def grouped(*stories: Told) -> list[int]:
         published=[one.day for one in told],
     )
     _, index = prepare(corpus)
-    found = groups(corpus, index)
+    found = groups_of(corpus, index)
     assert found.shape == (len(told),)
     assert found[len(stories) :].tolist() == list(range(len(stories), len(told)))
     return found[: len(stories)].tolist()
@@ -130,7 +142,7 @@ def test_two_groups_stay_apart() -> None:
 @pytest.mark.parametrize("told", [[], [WIRE]])
 def test_next_to_nothing_is_no_error(told: Sequence[Any]) -> None:
     corpus = corpus_of([one.title for one in told], excerpts=[one.excerpt for one in told])
-    assert groups(corpus, prepare(corpus)[1]).tolist() == list(range(len(told)))
+    assert groups_of(corpus, prepare(corpus)[1]).tolist() == list(range(len(told)))
 
 
 @given(st.permutations([WIRE, Told(f"{TITLE} | Herald", TEXT, 2), daily("3", 0), daily("4", 1), *OTHERS]))
@@ -140,7 +152,7 @@ def test_the_order_of_stories_changes_nothing(told: Sequence[Told]) -> None:
         excerpts=[one.excerpt for one in told],
         published=[one.day for one in told],
     )
-    found = groups(corpus, prepare(corpus)[1])
+    found = groups_of(corpus, prepare(corpus)[1])
     together = {row for row in range(len(told)) if (found == found[row]).sum() > 1}
     assert {told[row].title for row in together} == {TITLE, f"{TITLE} | Herald"}
     assert {int(found[row]) for row in together} == {min(together)}

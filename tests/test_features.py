@@ -330,7 +330,9 @@ def test_no_pairs_have_no_features(room: Index) -> None:
 
 def test_the_ranks_of_a_storys_own_list_count_up(room: Index) -> None:
     # A whole list: nobody is cut off, and no two scores of these are the same.
-    story = int(np.argmin(np.where((room.nearest.before >= 0).sum(axis=1) > 9, room.published, np.inf)))
+    story = int(
+        np.argmin(np.where((room.nearest.before >= 0).sum(axis=1) > 9, room.columns.published, np.inf))
+    )
     list_ = room.nearest.before[story][room.nearest.before[story] >= 0]
     assert 9 < len(list_) < SEARCH.before
     found = described(room, *((story, int(other)) for other in list_))
@@ -346,7 +348,8 @@ def test_an_index_of_hardly_any_stories(n: int) -> None:
     space, index = prepare(corpus_of(["rain flood", "rain"][:n]))
     assert len(space.words_.hashes) == (1 if n == 2 else 0)
     assert len(index) == n
-    for found, k in zip(index.nearest, (SEARCH.near, SEARCH.far, SEARCH.before, SEARCH.before), strict=True):
+    sizes = (SEARCH.near, SEARCH.far, 2, SEARCH.before, SEARCH.before)
+    for found, k in zip(index.nearest, sizes, strict=True):
         assert found.shape == (n, k)
     for found in (index.nearest.near, index.nearest.far):
         assert found[:, :1].ravel().tolist() == ([1, 0] if n == 2 else [-1] * n)

@@ -145,7 +145,7 @@ LINKS = st.lists(
 
 
 def links_of(links: list[tuple[int, int]]) -> CuratedLinks:
-    return CuratedLinks.of(corpus_of(["x"] * STORIES, links=links))
+    return CuratedLinks.of(corpus_of(["x"] * STORIES, links=links).links, STORIES)
 
 
 def partners(links: list[tuple[int, int]], story: int) -> list[int]:
@@ -212,7 +212,7 @@ def test_beside_are_what_a_slow_rewriting_finds(links: list[tuple[int, int]], da
 
 @pytest.mark.parametrize("stories", [0, 1])
 def test_next_to_nothing_is_no_error(stories: int) -> None:
-    curated = CuratedLinks.of(corpus_of(["x"] * stories))
+    curated = CuratedLinks.of(np.empty((0, 2), np.int64), stories)
     nothing: NDArray[np.int64] = np.zeros(0, np.int64)
     assert len(curated.among(np.arange(stories))) == 0
     assert curated.beside(Pairs(nothing, nothing), nothing).shape == (0, BESIDE)

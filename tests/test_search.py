@@ -21,7 +21,8 @@ from recommender.engine import local
 from recommender.index import Index, prepare
 from recommender.pipeline.progress import silent
 from recommender.pipeline.ranking import rank
-from recommender.search import MOST, SEARCH, SPARE, Nearest, Postings, Search, Times, nearest, postings
+from recommender.postings import Postings, Times, postings
+from recommender.search import EARLIER, LATER, MOST, SEARCH, SPARE, Nearest, Search, nearest, reached
 from recommender.text import TextSpace, Vectors
 
 TOLERANCE = 1e-6
@@ -53,7 +54,7 @@ def some(
 
 
 def test_a_search_says_what_is_wrong_with_it() -> None:
-    assert astuple(SEARCH) == (14.0, 100, 60, 50, 1_024)
+    assert astuple(SEARCH) == (14.0, 100, 60, 50, 1_280)
     assert Search(decay=7, near=1, far=1, before=1, entries=MOST).decay == 7
     for decay in (0, -1.0, np.nan, np.inf, "14", None, True):
         with pytest.raises(ValueError, match=r"^decay: expected a number of days above 0, got"):
@@ -122,13 +123,18 @@ class Slow:
             range(n), key=lambda row: (-np.inf if np.isnan(published[row]) else published[row], row)
         )
         weights = impacts(vectors)
-        self.alike = np.zeros(n)
+        place = {row: number for number, row in enumerate(order)}
+        self.alike, words = np.zeros(n), np.zeros(n)
         for term in np.flatnonzero(weights[story]):
             having = [row for row in order if weights[row, term] > 0]
             own = having.index(story)
             for row in having[max(0, own - search.entries) : own + 1 + search.entries]:
                 self.alike[row] += weights[story, term] * weights[row, term]
-        self.alike[story] = 0
+                if term < len(vectors.word_idf):
+                    words[row] += weights[story, term] * weights[row, term]
+        self.alike[story] = words[story] = 0
+        least = np.array([LATER if place[row] > place[story] else EARLIER for row in range(n)])
+        self.far = np.where(words >= least, words, 0)
         blend = dense(vectors)["blend"].astype(np.float64)
         days = np.abs(published - published[story])
         self.faded = self.alike * [stepwise(day, search.decay) for day in days]
@@ -167,7 +173,10 @@ def holds(vectors: Vectors, published: NDArray[np.float64], search: Search, foun
     for story in range(len(published)):
         slow = Slow(vectors, published, search, story)
         are_best(listed(found.near[story]), slow.faded, search.near)
-        are_best(listed(found.far[story]), slow.alike, search.far)
+        are_best(listed(found.far[story]), slow.far, search.far)
+        for each, scores, k in ((0, slow.faded, search.near), (1, slow.far, search.far)):
+            last = np.sort(scores)[::-1][k - 1] if k <= len(scores) else 0
+            assert found.least[story, each] == pytest.approx(last, rel=1e-5)
         told = listed(found.before[story])
         scores = found.scores[story]
         # A few more than wanted are compared exactly; any of those that hardly differ at the cut.
@@ -205,7 +214,7 @@ def test_a_search_is_what_a_slow_one_finds(
     vectors, published = corpus(stories, weight), np.array(days, np.float64)
     search = settings_of(decay, size, entries)
     found = search_all(vectors, published, search)
-    for rows_ in found[:3]:
+    for rows_ in (found.near, found.far, found.before):
         assert (rows_.shape, rows_.dtype) == ((n, size), np.int32)
     assert (found.scores.shape, found.scores.dtype) == ((n, size), np.float32)
     holds(vectors, published, search, found)
@@ -398,3 +407,65 @@ def test_postings_are_plain_arrays(room: tuple[Vectors, NDArray[np.float64]]) ->
     assert isinstance(lists, Postings)
     assert (lists.starts.dtype, lists.places.dtype, lists.impacts.dtype) == (np.int64, np.int32, np.float32)
     assert lists.starts[-1] == len(lists.places) == len(lists.impacts)
+
+
+# Whose lists a story belongs in
+
+
+@pytest.mark.parametrize("entries", [2, 10, 1_024])
+@pytest.mark.parametrize("size", [2, 6])
+def test_whose_lists_new_stories_change_is_told_from_the_new_stories_alone(entries: int, size: int) -> None:
+    made = newsroom(24)
+    order = np.argsort(made.published, kind="stable")
+    titles, excerpts = ([texts[row] for row in order] for texts in (made.titles, made.excerpts))
+    published = made.published[order]
+    published[:3] = np.nan
+    vectors = TextSpace().fit_transform(titles, excerpts)
+    search = Search(5.0, size, size, size, entries)
+    new = np.arange(90, 96)
+    old = np.setdiff1d(np.arange(96), new)
+    before = search_all(taken(vectors, old), published[old], search)
+    after = search_all(vectors, published, search)
+    least, scores = np.zeros((96, 2), np.float32), np.zeros((96, size), np.float32)
+    least[old], scores[old] = before.least, before.scores
+    times = Times.of(published)
+    told = reached(new, vectors, postings(vectors, times), times, search.decay, search.entries, least, scores)
+    changed = [
+        any(set(after[each][story]) != set(before[each][story]) for each in (0, 1, 3)) for story in old
+    ]
+    assert told[old].tolist() == changed
+    assert 0 < sum(changed) < len(old)
+
+
+def test_a_story_that_comes_late_is_told_to_reach_the_lists_it_belongs_in(
+    room: tuple[Vectors, NDArray[np.float64]],
+) -> None:
+    vectors, published = room
+    search = Search(5.0, 4, 4, 4, 1_024)
+    whole = search_all(vectors, published, search)
+    times = Times.of(published)
+    lists = postings(vectors, times)
+    for story in range(0, 96, 7):
+        others = np.setdiff1d(np.arange(96), [story])
+        without = search_all(taken(vectors, others), published[others], search)
+        least, scores = np.zeros((96, 2), np.float32), np.zeros((96, 4), np.float32)
+        least[others], scores[others] = without.least, without.scores
+        told = reached(rows(story), vectors, lists, times, 5.0, 1_024, least, scores)
+        naming = [story in {*whole.near[one], *whole.far[one], *whole.before[one]} for one in others]
+        assert (told[others] >= naming).all()
+
+
+def taken(vectors: Vectors, stories: NDArray[np.int64]) -> Vectors:
+    """Leave some stories out, and the terms as rare as they are."""
+    words = np.concatenate([np.arange(*vectors.word_starts[one : one + 2]) for one in stories])
+    letters = np.concatenate([np.arange(*vectors.letter_starts[one : one + 2]) for one in stories])
+    return vectors._replace(
+        word_starts=np.r_[0, np.cumsum(np.diff(vectors.word_starts)[stories])],
+        words=vectors.words[words],
+        in_title=vectors.in_title[words],
+        in_excerpt=vectors.in_excerpt[words],
+        letter_starts=np.r_[0, np.cumsum(np.diff(vectors.letter_starts)[stories])],
+        letters=vectors.letters[letters],
+        letter_counts=vectors.letter_counts[letters],
+        scales=vectors.scales[stories],
+    )

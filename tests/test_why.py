@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from recommender import default
 from recommender.candidates import Pairs
-from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import local, processes
 from recommender.features import GROUPS
 from recommender.index import prepare
@@ -138,12 +138,7 @@ def test_next_to_nothing_is_no_error(store: Store, tmp_path: Path, stories: int)
 
 
 def links(*pairs: tuple[int, int], stories: int = 6) -> CuratedLinks:
-    text = [""] * stories
-    nothing: list[tuple[str, ...]] = [()] * stories
-    dates = np.zeros(stories)
-    linked = np.array(pairs, np.int64).reshape(-1, 2)
-    corpus = Corpus(np.arange(stories), text, text, text, dates, dates, text, text, nothing, nothing, linked)
-    return CuratedLinks.of(corpus)
+    return CuratedLinks.of(np.array(pairs, np.int64).reshape(-1, 2), stories)
 
 
 def beside(curated: CuratedLinks, *listed: int) -> list[list[int]]:
