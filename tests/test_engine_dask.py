@@ -245,10 +245,17 @@ def test_without_its_scheduler_a_recompute_fails_and_readers_keep_what_they_had(
 # Who is asked
 
 
-def test_workers_of_another_version_are_refused(engine: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_of_another_version_are_refused(
+    engine: Cluster, there: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine_dask, "__version__", "9.0")
-    with pytest.raises(EngineUnavailable, match=r"a worker has recommender .*, this program is 9\.0"):
+    with pytest.raises(EngineUnavailable, match=r"a worker's recommender is .*, not 9\.0; install"):
         list(engine(slowly, 0.0, [1]))
+    with (
+        pytest.raises(EngineUnavailable, match=rf"^{there.address}: its recommender is \d.*; install"),
+        cluster(there.address, PATIENCE),
+    ):
+        pass
 
 
 def test_without_a_scheduler_workers_start_here(monkeypatch: pytest.MonkeyPatch) -> None:
