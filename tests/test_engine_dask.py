@@ -32,14 +32,14 @@ from test_engine import (  # noqa: F401  (the contract, here with this file's ``
 )
 
 from recommender import engine as engines
-from recommender import index, search
+from recommender import index, postings, search
 from recommender.cli.context import Context
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local, opened
 from recommender.engine import dask as engine_dask
 from recommender.engine.dask import Cluster, Parcel, cluster
 from recommender.errors import EngineLost, EngineUnavailable, MissingExtra, UsageError
-from recommender.pipeline import ranking, recomputing
+from recommender.pipeline import packing, ranking
 from recommender.pipeline.importing import import_paths
 from recommender.pipeline.progress import Progress
 from recommender.pipeline.recomputing import recompute
@@ -115,7 +115,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """A store that is recomputed in more blocks than are under way at once."""
     monkeypatch.setattr(index, "STORIES", 32)
     monkeypatch.setattr(ranking, "STORIES", 16)
-    monkeypatch.setattr(recomputing, "STORIES", 16)
+    monkeypatch.setattr(packing, "STORIES", 16)
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as opened_store:
         seeds = request.param == "seeds"
         import_paths(opened_store, [SEEDS if seeds else files(newsroom(), tmp_path)])
@@ -302,8 +302,8 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
-    times = search.Times.of(corpus.published)
-    shared = (made.vectors, search.postings(made.vectors, times), times, search.SEARCH)
+    times = postings.Times.of(corpus.published)
+    shared = (made.vectors, postings.postings(made.vectors, times), times, search.SEARCH)
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 

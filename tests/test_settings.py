@@ -39,7 +39,7 @@ def test_the_defaults() -> None:
         "port": 8000,
         "workers": 1,
         "cache": 64,
-        "engine": "processes",
+        "engine": "local",
         "scheduler": "",
         "neighbours": 50,
     }
