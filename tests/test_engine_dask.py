@@ -32,7 +32,7 @@ from test_engine import (  # noqa: F401  (the contract, here with this file's ``
 )
 
 from recommender import engine as engines
-from recommender import index, search
+from recommender import index, postings, search
 from recommender.cli.context import Context
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local, opened
@@ -324,7 +324,12 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
+<<<<<<< HEAD
     shared = (made.vectors, postings(made.vectors, made.times), made.times, search.SEARCH)
+=======
+    times = postings.Times.of(corpus.published)
+    shared = (made.vectors, postings.postings(made.vectors, times), times, search.SEARCH)
+>>>>>>> fast
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 

@@ -396,7 +396,7 @@ def test_comparing_a_few_more_than_wanted_finds_the_best(real: tuple[Index, Inde
     whole = real[1]
     kept = []
     for story in np.random.default_rng(0).choice(len(whole), 200, replace=False).tolist():
-        right, _ = judge_before(whole.vectors, whole.published, SEARCH.decay, SEARCH.before, story)
+        right, _ = judge_before(whole.vectors, whole.columns.published, SEARCH.decay, SEARCH.before, story)
         told = listed(whole.nearest.before[story])
         kept.append(len(set(told) & set(right)) / max(1, len(right)))
     assert np.mean(kept) >= 0.999

@@ -357,14 +357,14 @@ def test_the_corpus_is_one_moment(store: Store, ids: list[int], monkeypatch: pyt
     """A story and a link that arrive while stories are read are in neither half."""
     from recommender.store import corpus
 
-    read_links = corpus._links
+    read_links = corpus.links_between
 
     def late(*arguments: Any) -> Any:
         with ThreadPoolExecutor(1) as other:
             other.submit(save, store, document(story("c"), story("a"))).result()
         return read_links(*arguments)
 
-    monkeypatch.setattr(corpus, "_links", late)
+    monkeypatch.setattr(corpus, "links_between", late)
     assert store.corpus().links.tolist() == []
     assert store.corpus().links.tolist() == [[2, 0]]
 

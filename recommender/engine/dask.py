@@ -93,6 +93,8 @@ def _check(client: Client, scheduler: str) -> None:
         there = client.run_on_scheduler(_version)
     except (ImportError, AttributeError):
         there = "of none or an older version"
+    except _GONE as error:
+        raise EngineUnavailable(f"{scheduler}: its scheduler went away: {error}") from error
     if there != __version__:
         raise EngineUnavailable(f"{scheduler}: its recommender is {there}; {_INSTALL}")
 
