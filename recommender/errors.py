@@ -22,7 +22,8 @@
     └── ModelError
         ├── ModelNotFound       no model folder of that name
         ├── ModelCorrupt        a file is missing, cut short or changed
-        └── ModelIncompatible   written by a newer format
+        ├── ModelIncompatible   written by a newer format
+        └── ModelsReadOnly      models are to be written at a URL, where they are only read
 
 Each carries ``name`` (stable, for machines: the ``type`` of a problem+json
 answer and the word in a log line) and a message that says which input, what
@@ -136,3 +137,7 @@ class ModelCorrupt(ModelError):
 
 class ModelIncompatible(ModelError):
     """A model was written by a newer format than this program reads."""
+
+
+class ModelsReadOnly(ModelError):
+    """Models are to be written at a URL, where they are only read."""

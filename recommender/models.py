@@ -9,7 +9,8 @@
         weights.npy               the ranker's weighted sum
         nodes.npy roots.npy       its trees
 
-Nothing in a folder runs when it is loaded.
+Nothing in a folder runs when it is loaded.  ``models/`` may stand at a URL
+(``remote``), as it was copied there, and is then read, with the same checks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -34,9 +35,10 @@ from numpy.typing import NDArray
 
 from recommender import __version__
 from recommender.corpus import Corpus
-from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
+from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound, ModelsReadOnly
 from recommender.features import NAMES
 from recommender.ranker import Ranker
+from recommender.remote import Remote, is_url
 from recommender.search import Search
 from recommender.trees import NODE
 
@@ -45,6 +47,9 @@ FORMAT = 3
 
 MAX_BYTES = 1 << 30
 """A model's file larger than this is not read."""
+
+Root = Path | str
+"""Where models stand: a folder, or a URL."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILES = {
@@ -75,8 +80,25 @@ def fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
+def writable(root: Root) -> Path:
+    """Give the folder to write models to; raises ``ModelsReadOnly`` for a URL.
+
+    A model is whole or not there, which takes a rename that not every storage has.
+    """
+    if is_url(root):
+        raise ModelsReadOnly(
+            f"{Remote.at(str(root))}: models at a URL are read only; train into a folder (--models DIR) and "
+            "copy it there, the file `active` last"
+        )
+    return Path(root)
+
+
+def _place(root: Root) -> Path | Remote:
+    return Remote.at(str(root)) if is_url(root) else Path(root)
+
+
 def write(
-    root: Path,
+    root: Root,
     ranker: Ranker,
     search: Search,
     data: Mapping[str, Any],
@@ -88,6 +110,7 @@ def write(
     how it evaluated.  The folder appears under its name only when all of it is
     on the disk.
     """
+    root = writable(root)
     made = datetime.now(UTC)
     name = f"{made:%Y%m%d-%H%M%S}-{str(data['fingerprint'])[:6]}"
     while (root / name).exists():
@@ -122,7 +145,7 @@ def write(
     return Model(name, ranker, search, manifest)
 
 
-def load(root: Path, name: str) -> Model:
+def load(root: Root, name: str) -> Model:
     """Read and check a model.
 
     Raises ``ModelNotFound``, ``ModelIncompatible`` for a newer format or other
@@ -159,28 +182,32 @@ def load(root: Path, name: str) -> Model:
     return Model(name, ranker, search, manifest)
 
 
-def listed(root: Path) -> list[Mapping[str, Any]]:
+def listed(root: Root) -> list[Mapping[str, Any]]:
     """Read the manifests of all models, oldest first; a folder that cannot be read is left out."""
     found: list[Mapping[str, Any]] = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+    place = _place(root)
+    folders: Iterable[Path | Remote] = place.iterdir() if _is_dir(place) else ()
+    for folder in sorted(folders, key=lambda folder: folder.name):
         if _ID.fullmatch(folder.name) and (folder / "manifest.json").is_file():
             with suppress(ModelError):
                 found.append(_manifest(folder))
     return found
 
 
-def active(root: Path) -> str | None:
+def active(root: Root) -> str | None:
     """Read which model recomputes use; ``None`` before the first training."""
+    pointer = _place(root) / "active"
     try:
-        return (root / "active").read_text("ascii").strip() or None
+        return pointer.read_text("ascii").strip() or None
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelCorrupt(f"{root / 'active'}: cannot be read: {error}") from error
+        raise ModelCorrupt(f"{pointer}: cannot be read: {error}") from error
 
 
-def activate(root: Path, name: str) -> None:
+def activate(root: Root, name: str) -> None:
     """Point at a model, after checking it; the pointer is replaced in one step."""
+    root = writable(root)
     load(root, name)
     pointer = root / f".active-{os.getpid()}"
     try:
@@ -192,24 +219,33 @@ def activate(root: Path, name: str) -> None:
         raise ModelError(f"{root / 'active'}: cannot be written: {error.strerror}") from error
 
 
-def deactivate(root: Path) -> None:
+def deactivate(root: Root) -> None:
     """Point at no model, so that the default ranker ranks."""
+    root = writable(root)
     try:
         (root / "active").unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{root / 'active'}: cannot be removed: {error.strerror}") from error
 
 
-def _folder(root: Path, name: str) -> Path:
-    folder = root / name
-    if not _ID.fullmatch(name) or not folder.is_dir():
+def _folder(root: Root, name: str) -> Path | Remote:
+    place = _place(root)
+    folder = place / name
+    if not _ID.fullmatch(name) or not _is_dir(folder):
         raise ModelNotFound(
-            f"no model {name[:80]!r} in {root}; `recommender models list` shows what there is"
+            f"no model {name[:80]!r} in {place}; `recommender models list` shows what there is"
         )
     return folder
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _is_dir(folder: Path | Remote) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read: {error}") from error
+
+
+def _manifest(folder: Path | Remote) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = orjson.loads(_read(path))
@@ -228,7 +264,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _array(path: Path, stated: Mapping[str, Any]) -> NDArray[Any]:
+def _array(path: Path | Remote, stated: Mapping[str, Any]) -> NDArray[Any]:
     body = _read(path)
     if len(body) != stated["bytes"] or _sha256(body) != stated["sha256"]:
         raise ModelCorrupt(f"{path}: not what the manifest says: cut short or changed")
@@ -246,13 +282,13 @@ def _array(path: Path, stated: Mapping[str, Any]) -> NDArray[Any]:
     return np.frombuffer(body, expected, offset=start)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path | Remote) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ModelCorrupt(f"{path}: larger than {MAX_BYTES} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise ModelCorrupt(f"{path}: cannot be read: {error.strerror}") from error
+        raise ModelCorrupt(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:

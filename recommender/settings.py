@@ -15,9 +15,9 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -31,6 +31,11 @@ CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
 
 DEFAULT_CONFIG: Final = Path("recommender.toml")
 """The settings file that is read, if it is there, when none is named."""
+
+
+def _place(value: object) -> object:
+    """Take for a path what is no URL: a path would lose one of a URL's slashes."""
+    return value if not isinstance(value, str) or "://" in value else Path(value)
 
 
 class Settings(BaseSettings):
@@ -48,7 +53,10 @@ class Settings(BaseSettings):
         repr=False,
         description="Database of the stories: sqlite:///path or postgresql+psycopg://user@host/name.",
     )
-    models: Path = Field(default=Path("models"), description="Folder of the trained models.")
+    models: Annotated[Path | str, BeforeValidator(_place)] = Field(
+        default=Path("models"),
+        description="Folder of the trained models; to read them alone, a URL such as s3://bucket/models.",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address the service listens on.")
     port: int = Field(
         default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."

@@ -34,7 +34,11 @@ def compiled_kinds(shared: tuple[object, ...], block: np.ndarray) -> int:
     """Find the nearest, and count the kinds of arguments that it was compiled for."""
     from recommender import index, search
 
+<<<<<<< HEAD
+    index.find(block, *shared)  # type: ignore[arg-type]
+=======
     index._find_block(shared, block)  # type: ignore[arg-type]
+>>>>>>> fast
     return len(search.nearest.signatures)  # type: ignore[attr-defined]
 
 

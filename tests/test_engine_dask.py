@@ -43,7 +43,9 @@ from recommender.pipeline import packing, ranking
 from recommender.pipeline.importing import import_paths
 from recommender.pipeline.progress import Progress
 from recommender.pipeline.recomputing import recompute
+from recommender.pipeline.refreshing import refresh
 from recommender.pipeline.training import train
+from recommender.postings import postings
 from recommender.store import Store
 from recommender.urls import canonical
 
@@ -155,6 +157,19 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(
     assert published(store) == here
 
 
+@pytest.mark.parametrize("store", ["seeds"], indirect=True)
+def test_lists_brought_up_to_date_are_the_same(store: Store, engine: Cluster, tmp_path: Path) -> None:
+    recompute(store, tmp_path / "models", engine=local)
+    story = {"title": "A ban on facial recognition", "webUrl": "https://news.example/new"}
+    (tmp_path / "new.json").write_text(json.dumps({**story, "publishedDateTime": "2020-06-12T08:00:00Z"}))
+    import_paths(store, [tmp_path / "new.json"])
+    done = refresh(store, tmp_path / "models", engine=engine)
+    assert 0 < done.ranked < done.stories
+    there = published(store)
+    recompute(store, tmp_path / "models", engine=local)
+    assert there == published(store)
+
+
 @pytest.mark.parametrize("store", ["newsroom"], indirect=True)
 def test_what_is_learned_and_measured_is_the_same(store: Store, engine: Cluster, tmp_path: Path) -> None:
     one, other = (train(store, tmp_path / "models", engine=each).model for each in (local, engine))
@@ -230,10 +245,17 @@ def test_without_its_scheduler_a_recompute_fails_and_readers_keep_what_they_had(
 # Who is asked
 
 
-def test_workers_of_another_version_are_refused(engine: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_of_another_version_are_refused(
+    engine: Cluster, there: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine_dask, "__version__", "9.0")
-    with pytest.raises(EngineUnavailable, match=r"a worker has recommender .*, this program is 9\.0"):
+    with pytest.raises(EngineUnavailable, match=r"a worker's recommender is .*, not 9\.0; install"):
         list(engine(slowly, 0.0, [1]))
+    with (
+        pytest.raises(EngineUnavailable, match=rf"^{there.address}: its recommender is \d.*; install"),
+        cluster(there.address, PATIENCE),
+    ):
+        pass
 
 
 def test_without_a_scheduler_workers_start_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,8 +324,12 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
+<<<<<<< HEAD
+    shared = (made.vectors, postings(made.vectors, made.times), made.times, search.SEARCH)
+=======
     times = postings.Times.of(corpus.published)
     shared = (made.vectors, postings.postings(made.vectors, times), times, search.SEARCH)
+>>>>>>> fast
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 

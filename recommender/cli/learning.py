@@ -154,6 +154,7 @@ def recompute(
     With --engine dask the workers of a cluster rank, and the lists are the same.
 
     Example:  recommender import new/ && recommender recompute --since-last
+    Example:  recommender recompute --engine dask --scheduler tcp://10.0.0.5:8786
     """
     from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute

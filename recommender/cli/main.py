@@ -39,7 +39,7 @@ def _version(asked: bool) -> None:
 def globals_(
     context: typer.Context,
     store: Annotated[str | None, typer.Option(help=_about("store"))] = None,
-    models: Annotated[Path | None, typer.Option(help=_about("models"))] = None,
+    models: Annotated[str | None, typer.Option(help=_about("models"), metavar="DIR")] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Settings file; ./recommender.toml if it is there. [RECOMMENDER_CONFIG]"),

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
-from recommender.engine.here import Block, Result, Shared, cores, local, processes
+from recommender.engine.here import AHEAD, Block, Result, Shared, cores, local, processes
 from recommender.errors import MissingExtra, UsageError
 
-__all__ = ["ENGINES", "NAMES", "Engine", "cores", "local", "opened", "processes"]
+__all__ = ["AHEAD", "ENGINES", "NAMES", "Engine", "cores", "local", "opened", "processes"]
 
 
 class Engine(Protocol):

@@ -44,6 +44,8 @@ _PAUSE = 0.1
 _ALIGNED = 16
 """What the address of a buffer is to be a multiple of: no number here is larger."""
 
+_INSTALL: Final = "install the version of this program on all machines: pip install 'recommender[dask]'"
+
 _ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 _GONE = (CancelledError, ClosedClientError, OSError)
 """What Dask raises where a worker or the scheduler is gone; a time that is over is an ``OSError``."""
@@ -81,7 +83,24 @@ def cluster(scheduler: str = "", patience: float | None = None) -> Iterator[Clus
             ) from error
         except (TypeError, ValueError, RuntimeError) as error:
             raise UsageError(f"--scheduler {scheduler!r} cannot be used: {error}") from error
-        yield Cluster(ended.enter_context(client), scheduler, patience)
+        _check(ended.enter_context(client), scheduler)
+        yield Cluster(client, scheduler, patience)
+
+
+def _check(client: Client, scheduler: str) -> None:
+    """Raise ``EngineUnavailable`` unless the scheduler has this version: it reads what tasks are made of."""
+    try:
+        there = client.run_on_scheduler(_version)
+    except (ImportError, AttributeError):
+        there = "of none or an older version"
+    except _GONE as error:
+        raise EngineUnavailable(f"{scheduler}: its scheduler went away: {error}") from error
+    if there != __version__:
+        raise EngineUnavailable(f"{scheduler}: its recommender is {there}; {_INSTALL}")
+
+
+def _version() -> str:
+    return __version__
 
 
 class Cluster:
@@ -188,9 +207,14 @@ class _Run:
         """Send what nobody has, and wait until the first block is done, while somebody may do it."""
         if self._shared is None:
             # In a list, for it is one thing; by a name of its own, for a name by content would read it all.
-            (self._shared,) = self._cluster.client.scatter(
-                [self._parcel], broadcast=True, hash=False, timeout=self._cluster.patience
-            )
+            try:
+                (self._shared,) = self._cluster.client.scatter(
+                    [self._parcel], broadcast=True, hash=False, timeout=self._cluster.patience
+                )
+            except (ImportError, AttributeError) as error:
+                raise EngineUnavailable(
+                    f"a worker has no recommender, or an older one; {_INSTALL}"
+                ) from error
         for task in self.waiting:
             if task.future is None:
                 task.future = self._cluster.client.submit(
@@ -273,8 +297,6 @@ def _usable(buffer: Any) -> Any:
 def _work(version: str, function: str, shared: Parcel, block: Parcel) -> Parcel:
     """Run a block, in a worker."""
     if version != __version__:
-        raise EngineUnavailable(
-            f"a worker has recommender {__version__}, this program is {version}: install the same everywhere"
-        )
+        raise EngineUnavailable(f"a worker's recommender is {__version__}, not {version}; {_INSTALL}")
     module, _, name = function.partition(":")
     return Parcel.of(getattr(import_module(module), name)(shared.open(), block.open()))

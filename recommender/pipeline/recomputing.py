@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ class Recomputed:
 
 
 def recompute(
-    store: Store, root: Path, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
+    store: Store, root: models.Root, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
 ) -> Recomputed:
     """Rank every story with the active model of ``root`` and publish the lists.
 
@@ -85,7 +84,7 @@ def recompute(
     return Recomputed(generation, name, len(corpus), len(corpus), lists.neighbours)
 
 
-def active(root: Path) -> tuple[Search, Ranker, str]:
+def active(root: models.Root) -> tuple[Search, Ranker, str]:
     """Give how the active model of ``root`` searches and ranks, and its name; for none the default ranker."""
     name = models.active(root)
     if name is None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender import copies
+from recommender import copies, models
 from recommender.analysis import Texts
 from recommender.engine import Engine, local
 from recommender.graph import LinkGraph
@@ -35,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def refresh(
-    store: Store, root: Path, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
+    store: Store, root: models.Root, k: int = NEIGHBOURS, engine: Engine = local, progress: Progress = silent
 ) -> Recomputed:
     """Bring the lists of the last recompute up to date with what was imported since.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ class Trained:
 
 def train(
     store: Store,
-    root: Path,
+    root: models.Root,
     *,
     activate: bool = True,
     engine: Engine = local,
@@ -45,8 +44,10 @@ def train(
     Its report is a cold evaluation of the same settings with the newest fifth
     of the linked stories held back; the model itself learns from all of them.
     What is served does not change: that takes a recompute.  Raises
-    ``NothingToLearn`` where the links are too few.
+    ``NothingToLearn`` where the links are too few, ``ModelsReadOnly`` before
+    anything is learned where ``root`` is a URL.
     """
+    root = models.writable(root)
     corpus = store.corpus()
     _, index = prepare(corpus, engine=engine)
     ranker = learn(index, corpus.links, default.ranker(), engine, progress)
