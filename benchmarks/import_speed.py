@@ -1,17 +1,23 @@
 """How long an import takes, next to one plain pass of PyYAML's C loader over the same files on one core.
 
-    python -m benchmarks.import_speed FOLDER
+    python -m benchmarks.import_speed FOLDER… [--record]
 
 Ratios, not seconds, carry over from machine to machine. Three rounds, the best of each counts.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROUNDS = 3
+
+HOW = """Folders of front matter imported into a new SQLite store, and again unchanged, next to one plain
+pass of PyYAML's C loader over the same files on one core, which does nothing with what it reads. The best
+of three rounds each."""
 
 
 def plain_pass(files: list[Path]) -> float:
@@ -41,20 +47,43 @@ def full_import(folder: Path, store_file: Path) -> tuple[float, float]:
         return first - start, time.perf_counter() - first
 
 
-def main() -> None:
-    """Print the best of three rounds."""
-    import tempfile
-
-    folder = Path(sys.argv[1])
+def measured(folder: Path) -> list[dict[str, Any]]:
+    """Measure a folder: a row for each of the three."""
     files = sorted(folder.glob("*.md"))
     rounds = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as made:
             rounds.append((plain_pass(files), *full_import(folder, Path(made) / "store.sqlite")))
-    plain, imported, again = (min(column) for column in zip(*rounds, strict=True))
-    print(f"{len(files):,} files: plain YAML pass {plain:.2f} s")
-    print(f"import into SQLite {imported:.2f} s = {imported / plain:.2f} of it")
-    print(f"again, unchanged {again:.3f} s = {again / plain:.3f} of it")
+    plain, *others = (min(column) for column in zip(*rounds, strict=True))
+    names = ("a plain YAML pass", "import", "import again, unchanged")
+    return [
+        {
+            "stories": len(files),
+            "system": f"{folder.name}: {name}",
+            "seconds": seconds,
+            "speed_of_a_pass_times": plain / seconds,
+        }
+        for name, seconds in zip(names, (plain, *others), strict=True)
+    ]
+
+
+def main() -> None:
+    """Print the best of three rounds."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--record", action="store_true", help="also put it into docs/benchmarks.json")
+    arguments = parser.parse_args()
+    rows = [row for folder in arguments.folders for row in measured(folder)]
+    # Loaded after the measuring: an import forks its workers only from a process without threads.
+    from rich.console import Console
+
+    from benchmarks.record import record, table
+
+    Console(highlight=False, width=130).print(table(rows))
+    if arguments.record:
+        record("import", HOW, rows)
 
 
 if __name__ == "__main__":

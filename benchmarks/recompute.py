@@ -30,15 +30,16 @@ VERB = "recommender recompute"
 SYSTEMS = (RECOMMENDER, VERB, *rivals.RIVALS)
 
 HOW = """The ten stories to read next, for every story of a made-up archive (`benchmarks/news.py`, 250
-stories a day). `recommender` ranks with its default ranker: candidates by text and time, 33 features a
-pair, no link known. `recommender recompute` is the whole command: stories read from SQLite, ranked, 50
-kept of each with the reasons for them, published. The others find what is most alike: cosine of TF-IDF
-without stop words (scikit-learn's `NearestNeighbors` by brute force, `sparse_dot_topn` with two threads),
-BM25 (`bm25s`, two threads) and "more like this" (`tantivy`, as in Elasticsearch); none of them knows time
-or publishes anything. Each runs in a process of its own; the peak has the stories in it. Where all
-stories would have taken longer than a budget, an even sample was asked, and its seconds multiplied: the
-last column says so. nDCG@10 is by the made-up editors' links, untrained: what it is worth on real ones is
-on the [README](../README.md)."""
+stories a day). `recommender` ranks with its default ranker: candidates by text and time, 34
+features a pair, no link known. `recommender recompute` is the whole command: stories read from
+SQLite, ranked, 50 kept of each with the reasons for them, published. The others find what is most
+alike: cosine of TF-IDF as scikit-learn makes it (its `NearestNeighbors` by brute force;
+`sparse_dot_topn` with two threads, and again without stop words), BM25 (`bm25s`, two threads) and
+"more like this" (`tantivy`, as in Elasticsearch); none of them knows time or publishes anything.
+Each runs in a process of its own; the peak has the stories in it. Where all stories would have
+taken longer than a budget, an even sample was asked, and its seconds multiplied: the last column
+says so. nDCG@10 is by the made-up editors' links, untrained: what it is worth on real ones is on
+the [README](../README.md)."""
 
 
 def measured(

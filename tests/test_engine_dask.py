@@ -32,7 +32,7 @@ from test_engine import (  # noqa: F401  (the contract, here with this file's ``
 )
 
 from recommender import engine as engines
-from recommender import index, postings, search
+from recommender import index, search
 from recommender.cli.context import Context
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local, opened
