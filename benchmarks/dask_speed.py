@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,16 @@ from typing import Any
 from distributed import LocalCluster
 
 from benchmarks.news import news, save
+from benchmarks.record import record
 from recommender.engine import Engine, cores, local, opened
 from recommender.engine.dask import Cluster
 from recommender.pipeline.recomputing import recompute
 from recommender.store import Store
 from recommender.urls import canonical
+
+HOW = """`recommender recompute`, from the stories in SQLite to lists published, by threads of one process,
+and by Dask workers of one thread each, in processes of the same machine, over TCP. Lists and the reasons
+for them are compared bit for bit."""
 
 WARM = 2_000
 """Stories of the archive that is ranked first."""
@@ -100,6 +105,17 @@ def _digest(store: Store, urls: list[str]) -> str:
     return digest.hexdigest()
 
 
+def _row(row: Mapping[str, Any], one: float, lists: str) -> dict[str, Any]:
+    return {
+        "stories": row["stories"],
+        "system": row["engine"],
+        "seconds": row["seconds"],
+        "cpu_seconds": row["cpu_seconds"] + row["workers_cpu_seconds"],
+        "speed_of_one_worker_times": one / row["seconds"],
+        "lists": "the same" if row["lists"] == lists else "others",
+    }
+
+
 def main() -> None:
     """Print a line an engine as it is measured, then what they have in common."""
     parser = argparse.ArgumentParser(
@@ -107,6 +123,7 @@ def main() -> None:
     )
     parser.add_argument("stories", nargs="?", type=int, default=20_000, metavar="STORIES")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured here")
+    parser.add_argument("--record", action="store_true", help="also put it into docs/benchmarks.json")
     arguments = parser.parse_args()
     rows = measured(arguments.stories)
     _, one, two = (row["seconds"] for row in rows)
@@ -115,6 +132,8 @@ def main() -> None:
     if arguments.json:
         told = {"rows": rows, "speed_up": one / two, "equal": equal}
         arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    if arguments.record:
+        record("dask", HOW, [_row(row, one, rows[0]["lists"]) for row in rows])
     if not equal:
         raise SystemExit(1)
 

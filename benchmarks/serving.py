@@ -1,7 +1,7 @@
 """How fast `GET /related` is, next to routes on the same server that answer a constant body of the same size.
 
-    python benchmarks/serving.py
-    python benchmarks/serving.py --stories 1000 --rounds 3 --keep FOLDER --json FILE
+    python -m benchmarks.serving
+    python -m benchmarks.serving --stories 1000 --rounds 3 --keep FOLDER --json FILE
 
 Ratios, not requests a second, carry over from machine to machine.  Systems take turns, round after round,
 so that what else the machine does slows all of them; a ratio is the median of the rounds' ratios.  Needs wrk
@@ -34,6 +34,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import made_store
+from benchmarks.record import record
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
@@ -185,6 +186,37 @@ def report(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+HOW = """`GET /related` from one process on made-up stories, asked by wrk on 16 connections of the same
+machine: stories drawn evenly, and as readers do (Zipf), next to routes of the same server that
+answer a constant body of the same size: a FastAPI route that is a function with a parameter, the
+least that FastAPI can do, and the server alone. Medians of rounds in which all take turns."""
+
+
+def rows(measured: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make rows of a table of what was measured."""
+    turns = measured["turns"]
+    names = {
+        EVENLY: "GET /related, evenly drawn",
+        ZIPF: "GET /related, Zipf-drawn",
+        "function": "FastAPI, a function",
+        "coroutine": "FastAPI, a coroutine",
+        "bare": "the server alone",
+    }
+    return [
+        {
+            "stories": measured["stories"],
+            "system": shown,
+            "requests_a_second": round(median(turn[name]["rate"] for turn in turns)),
+            "p50_ms": round(median(turn[name]["p50"] for turn in turns) * 1e3, 2),
+            "p99_ms": round(median(turn[name]["p99"] for turn in turns) * 1e3, 2),
+            "requests_of_a_function_times": ratio(turns, name, "function", "rate"),
+            "ready_seconds": measured["ready"] if name == EVENLY else None,
+            "peak_mb": measured["memory"]["loaded"] if name == EVENLY else None,
+        }
+        for name, shown in names.items()
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -198,6 +230,7 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the store here, or find it here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all of it here")
+    parser.add_argument("--record", action="store_true", help="also put it into docs/benchmarks.json")
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("no wrk: apt-get install wrk")
@@ -208,6 +241,8 @@ def main() -> None:
             made_store.make(store, arguments.stories)
         measured = measure(store, arguments.stories, arguments.rounds, arguments.seconds, arguments.set)
     print(report(measured))
+    if arguments.record:
+        record("serving", HOW, rows(measured))
     if arguments.json:
         arguments.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
