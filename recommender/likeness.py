@@ -2,7 +2,7 @@
 
 A story's terms are laid out in a small hash table that fits a core's nearest
 cache; another story is then compared by walking once over its terms.  That
-takes a sixth of a microsecond where a product of sparse matrices takes ten.
+takes some .3 of a microsecond for stories of a title and a teaser.
 """
 
 from __future__ import annotations
