@@ -17,9 +17,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from recommender import __version__
 from recommender.analysis import Bags, Texts
 from recommender.columns import Columns
 from recommender.index import Index
+from recommender.search import Search
 
 PART: Final = 16_384
 """Stories whose texts are kept together: about 12 MB."""
@@ -35,10 +37,11 @@ class Known:
     they changed; ``links`` (m, 2) were the curated ones, as rows.  ``before``,
     ``scores`` (n, any) and ``least`` (n, 2) are as ``search.Nearest`` has them,
     ``groups`` (n,) as ``copies.groups`` gives them.  Of each story ``k``
-    neighbours were published.
+    neighbours were published, by the program and the search that ``made_by`` tells.
     """
 
     k: int
+    made_by: str
 
     columns: Columns
     texts: Texts
@@ -61,7 +64,18 @@ class Known:
     ) -> Self:
         """Gather what is to be kept of an index of stories with these texts."""
         near = index.nearest
-        return cls(k, index.columns, texts, digests, links, near.before, near.scores, near.least, groups)
+        return cls(
+            k,
+            maker(index.search),
+            index.columns,
+            texts,
+            digests,
+            links,
+            near.before,
+            near.scores,
+            near.least,
+            groups,
+        )
 
     def parts(self, stable: int = 0, before: int = 0) -> Iterator[tuple[str, bytes]]:
         """Write it: names and bytes, the same for the same contents.
@@ -73,6 +87,7 @@ class Known:
         for name in _NAMES:
             told[name] = np.frombuffer(orjson.dumps(told[name]), np.uint8)
         told |= {name: getattr(self, name) for name in _LISTS} | {"k": np.array(self.k)}
+        told["made_by"] = np.frombuffer(self.made_by.encode(), np.uint8)
         yield "lists", _packed(told)
         for number in range(stable // PART, -(-max(len(self.texts), before) // PART)):
             start = min(number * PART, len(self.texts))
@@ -94,7 +109,8 @@ class Known:
                 [Texts.of((), ())]
                 + [_texts(_unpacked(parts[name])) for name in sorted(parts) if name.startswith("texts ")]
             )
-            known = cls(int(told["k"]), columns, texts, **{name: told[name] for name in _LISTS})
+            made_by = told["made_by"].tobytes().decode()
+            known = cls(int(told["k"]), made_by, columns, texts, **{name: told[name] for name in _LISTS})
         except (KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
             raise ValueError(f"not what a recompute keeps: {error!r}") from error
         if any(len(getattr(known, name)) != len(columns) for name in _LISTS if name != "links"):
@@ -102,7 +118,12 @@ class Known:
         return known
 
 
-_LISTS: Final = tuple(each.name for each in fields(Known))[3:]
+_LISTS: Final = tuple(each.name for each in fields(Known))[4:]
+
+
+def maker(search: Search) -> str:
+    """Name this program and a search: what others made is not to be mixed with what these make."""
+    return f"{__version__} {search}"
 
 
 def _arrays(texts: Texts) -> Iterator[tuple[str, str, NDArray[Any]]]:

@@ -16,6 +16,7 @@ from recommender.engine import local
 from recommender.errors import StaleGeneration
 from recommender.pipeline.recomputing import Recomputed, recompute
 from recommender.pipeline.refreshing import refresh
+from recommender.search import Search
 from recommender.service import Service
 from recommender.store import Store
 from recommender.urls import canonical
@@ -167,7 +168,17 @@ def test_a_story_that_comes_late_is_put_where_it_belongs(
     assert naming(lists) == naming(right) != set()
 
 
-@pytest.mark.parametrize("why", ["nothing kept", "kept is damaged", "another length", "a tenth more"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "nothing kept",
+        "kept is damaged",
+        "another length",
+        "a tenth more",
+        "another search",
+        "another version",
+    ],
+)
 def test_where_it_cannot_be_done_everything_is_recomputed(
     store: Store, made: ModuleType, news: Corpus, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +191,10 @@ def test_where_it_cannot_be_done_everything_is_recomputed(
     if why == "kept is damaged":
         kept = store.kept()
         monkeypatch.setattr(Store, "kept", lambda _: kept | {"lists": kept["lists"][:-9]})
+    if why == "another search":
+        monkeypatch.setattr("recommender.pipeline.recomputing.SEARCH", Search(before=40))
+    if why == "another version":
+        monkeypatch.setattr("recommender.known.__version__", "0.0.1")
     done = refresh(store, NOBODY, k=40 if why == "another length" else 50)
     assert (done.ranked, done.generation) == (STORIES + MORE, 2)
 

@@ -20,7 +20,7 @@ from recommender.analysis import Texts
 from recommender.engine import Engine, local
 from recommender.graph import LinkGraph
 from recommender.index import Index, find
-from recommender.known import Known
+from recommender.known import Known, maker
 from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, recompute
@@ -39,14 +39,15 @@ def refresh(
     """Bring the lists of the last recompute up to date with what was imported since.
 
     The same as ``recompute`` where that is needed: nothing was kept, another
-    model or length is asked for, or the archive has grown by a tenth.  Nothing
+    model or length is asked for, another version of this program made the
+    lists, or the archive has grown by a tenth.  Nothing
     is published where nothing was imported.  Raises as ``recompute``.
     """
     search, ranker, name = active(root)
     with store.writing("recompute"):
         last = _Last.of(store)
         ids, digests = store.versions()
-        if last is not None and last.serves(name, k, len(ids)):
+        if last is not None and last.serves(name, k, search, len(ids)):
             now = _Now.of(store, last, search, ids, digests, engine)
             if now is None:
                 return Recomputed(last.generation.id, name, len(ids), 0, 0)
@@ -84,10 +85,11 @@ class _Last(NamedTuple):
             _log.warning("what was kept cannot be read, and everything is recomputed: %s", error)
             return None
 
-    def serves(self, model: str, k: int, stories: int) -> bool:
+    def serves(self, model: str, k: int, search: Search, stories: int) -> bool:
         """Tell whether lists of ``k`` by this model, of so many stories now, can be brought up to date."""
+        same = (self.generation.model, self.known.k, self.known.made_by) == (model, k, maker(search))
         few = abs(stories - self.space.stories) <= GROWN * self.space.stories
-        return few and (self.generation.model, self.known.k) == (model, k)
+        return few and same
 
 
 @dataclass(frozen=True, slots=True)
