@@ -63,7 +63,8 @@ def prepare(corpus: Corpus, search: Search = SEARCH, engine: Engine = local) -> 
 def index_of(columns: Columns, vectors: Vectors, search: Search, engine: Engine = local) -> Index:
     """Find those nearest to each story, and index them; no links are known."""
     times = Times.of(columns.published)
-    found = find(np.arange(len(columns)), vectors, postings(vectors, times), times, search, engine)
+    lists = postings(vectors, times)
+    found = find(np.arange(len(columns)), vectors, columns.published, lists, times, search, engine)
     graph = LinkGraph.of(found.before, found.scores, np.empty((0, 2), np.int64))
     return Index(columns, vectors, times, search, found, graph)
 
@@ -71,18 +72,23 @@ def index_of(columns: Columns, vectors: Vectors, search: Search, engine: Engine 
 def find(
     stories: NDArray[np.int64],
     vectors: Vectors,
+    published: NDArray[np.float64],
     lists: Postings,
     times: Times,
     search: Search,
     engine: Engine = local,
 ) -> Nearest:
-    """Find those nearest to some stories (s,), block by block."""
+    """Find those nearest to some stories (s,) of the lists, block by block."""
     blocks = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)] or [stories]
-    parts = engine(_find_block, (vectors, lists, times, search), blocks)
+    parts = engine(_find_block, (vectors, published, lists, times, search), blocks)
     return Nearest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _find_block(shared: tuple[Vectors, Postings, Times, Search], stories: NDArray[np.int64]) -> Nearest:
-    vectors, lists, times, search = shared
+_Shared = tuple[Vectors, NDArray[np.float64], Postings, Times, Search]
+
+
+def _find_block(shared: _Shared, stories: NDArray[np.int64]) -> Nearest:
+    vectors, published, lists, times, search = shared
     sizes = (search.near, search.far, search.before)
-    return nearest(stories, vectors, lists, times, search.decay, sizes, search.entries)
+    own = times.place[stories]
+    return nearest(stories, own, vectors, published, lists, times, search.decay, sizes, search.entries)

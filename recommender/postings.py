@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.compiled import compiled
+from recommender.compiled import compiled, inlined
 from recommender.text import EXCERPT, LETTERS, LOG, TEXT, TITLE, TRIGRAMS, WORDS, Vectors
 
 
@@ -44,6 +44,13 @@ class Times(NamedTuple):
         place[order] = np.arange(len(order))
         return cls(order, place, published[order], int(np.isnan(published).sum()))
 
+    def room(self, published: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Find where other stories would stand, by their dates (b,): behind those of the same time."""
+        dated = self.days[self.undated :]
+        return self.undated + np.where(
+            np.isnan(published), 0, np.searchsorted(dated, published, side="right")
+        )
+
 
 def postings(vectors: Vectors, times: Times) -> Postings:
     """Turn vectors round: of each term, who has it."""
@@ -62,27 +69,47 @@ def _postings(vectors: Vectors, order: NDArray[np.int64]) -> Postings:
     starts = np.cumsum(starts)
     size = len(vectors.words) + len(vectors.letters)
     places, impacts = np.empty(size, np.int32), np.empty(size, np.float32)
-    share, scales = vectors.title_weight, vectors.scales
+    scales = vectors.scales
     for place in range(len(order)):
         story = order[place]
+        own = scales[story]
         for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
             term = vectors.words[at]
-            idf = vectors.word_idf[term]
-            title, excerpt = np.int64(vectors.in_title[at]), np.int64(vectors.in_excerpt[at])
-            mixed = share * LOG[title] * scales[story, TITLE]
-            mixed += (np.float32(1) - share) * LOG[excerpt] * scales[story, EXCERPT]
-            mixed *= scales[story, WORDS]
-            text = LOG[title + excerpt] * scales[story, TEXT]
             slot = starts[term + 1]
             starts[term + 1] += 1
             places[slot] = place
-            impacts[slot] = np.sqrt(mixed * mixed + text * text) * idf / 2
+            impacts[slot] = word_impact(
+                vectors.in_title[at],
+                vectors.in_excerpt[at],
+                vectors.word_idf[term],
+                vectors.title_weight,
+                own,
+            )
         for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
             term = vectors.letters[at]
-            weight = LOG[vectors.letter_counts[at]] * vectors.letter_idf[term] * scales[story, TRIGRAMS]
-            flat = scales[story, LETTERS]
             slot = starts[words + term + 1]
             starts[words + term + 1] += 1
             places[slot] = place
-            impacts[slot] = np.sqrt(weight * weight + flat * flat) / 2
+            impacts[slot] = letter_impact(vectors.letter_counts[at], vectors.letter_idf[term], own)
     return Postings(starts[:-1].copy(), places, impacts)
+
+
+@inlined
+def word_impact(
+    title: np.uint8, excerpt: np.uint8, idf: np.float32, share: np.float32, scales: NDArray[np.float32]
+) -> np.float32:
+    """Give the impact of a word that a story, of these ``scales``, has so often in its title and excerpt."""
+    first, second = np.int64(title), np.int64(excerpt)
+    mixed = share * LOG[first] * scales[TITLE] + (np.float32(1) - share) * LOG[second] * scales[EXCERPT]
+    mixed *= scales[WORDS]
+    text = LOG[first + second] * scales[TEXT]
+    impact: np.float32 = np.sqrt(mixed * mixed + text * text) * idf / np.float32(2)
+    return impact
+
+
+@inlined
+def letter_impact(count: np.uint8, idf: np.float32, scales: NDArray[np.float32]) -> np.float32:
+    """Give the impact of a trigram that a story's title has so often."""
+    weight, flat = LOG[count] * idf * scales[TRIGRAMS], scales[LETTERS]
+    impact: np.float32 = np.sqrt(weight * weight + flat * flat) / np.float32(2)
+    return impact

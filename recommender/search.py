@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recommender.candidates import fading
 from recommender.compiled import compiled
 from recommender.likeness import BLEND, NUMBERS, blank, compare, lay_out, take_up
-from recommender.postings import Postings, Times
+from recommender.postings import Postings, Times, letter_impact, word_impact
 from recommender.text import Vectors
 
 MOST = 2**31 - 1
@@ -101,17 +101,22 @@ class _Read(NamedTuple):
 @compiled
 def nearest(
     stories: NDArray[np.int64],
+    own: NDArray[np.int64],
     vectors: Vectors,
+    published: NDArray[np.float64],
     lists: Postings,
     times: Times,
     decay: float,
     sizes: tuple[int, int, int],
     entries: int,
 ) -> Nearest:
-    """Find the nearest of some stories (b,).
+    """Find the nearest of some stories (b,) among those in the lists.
 
-    ``decay`` in days, ``entries``, and the ``sizes`` of ``near``, ``far`` and
-    ``before`` are those of ``Search``.
+    ``vectors`` and ``published`` (days) are of all stories, by row.  ``own``
+    (b,) is the place of each in ``times``, or where it would stand
+    (``Times.room``): it need not be in the lists.  ``decay`` in days,
+    ``entries``, and the ``sizes`` of ``near``, ``far`` and ``before`` are those
+    of ``Search``.
     """
     n = len(times.order)
     found = Nearest(
@@ -125,9 +130,9 @@ def nearest(
     asked = blank(vectors)
     keys = np.empty(n, np.int64)
     for row in range(len(stories)):
-        own = times.place[stories[row]]
-        count = _add_up(vectors, lists, stories[row], own, entries, read)
-        _fade(read, count, times, own, decay)
+        day = published[stories[row]]
+        count = _add_up(vectors, lists, stories[row], own[row], entries, read)
+        _fade(read, count, times, stories[row], own[row], day, decay)
         for each, scores, rows in ((0, read.faded, found.near), (1, read.alike, found.far)):
             size = _best(scores[:count].view(np.int32), sizes[each], keys)
             for place in range(size):
@@ -143,7 +148,7 @@ def nearest(
         take_up(asked, vectors, stories[row])
         exact = numbers[:, BLEND].copy()
         for at in range(size):
-            exact[at] *= fading(times.days[own] - times.days[times.place[pool[at]]], decay)
+            exact[at] *= fading(day - published[pool[at]], decay)
         size = _best(exact.view(np.int32), sizes[2], keys)
         for place in range(size):
             found.before[row, place] = pool[keys[place] & _LOW]
@@ -154,7 +159,9 @@ def nearest(
 @compiled
 def reached(
     stories: NDArray[np.int64],
+    own: NDArray[np.int64],
     vectors: Vectors,
+    published: NDArray[np.float64],
     lists: Postings,
     times: Times,
     decay: float,
@@ -164,21 +171,21 @@ def reached(
 ) -> NDArray[np.bool_]:
     """Tell in whose lists some stories (s,) are or would be, (n,): in ``near``, ``far`` or ``before``.
 
-    ``least`` (n, 2) and ``scores`` (n, k) are those of all stories' lists.
-    What one story's terms say of another is the same from the other's side, so
+    Arguments are as for ``nearest``, ``least`` (n, 2) and ``scores`` (n, k)
+    those of all stories' lists.  What one story's terms say of another is the same from the other's side, so
     the others need not be asked.
     """
     read = _room(len(times.order))
     alike_in_words = np.empty_like(read.alike)
-    found = np.zeros(len(times.order), np.bool_)
-    for story in stories:
-        own = times.place[story]
-        count = _add_up(vectors, lists, story, own, entries, read)
+    found = np.zeros(len(least), np.bool_)
+    for row in range(len(stories)):
+        story, place = stories[row], own[row]
+        count = _add_up(vectors, lists, story, place, entries, read)
         alike_in_words[:count] = read.alike[:count]
-        _fade(read, count, times, own, decay)
+        _fade(read, count, times, story, place, published[story], decay)
         for at in range(count):
             other = times.order[read.places[at]]
-            faded, later = read.faded[at] * _SURELY, read.places[at] > own
+            faded, later = read.faded[at] * _SURELY, read.places[at] >= place
             alike = _counted(alike_in_words[at] * _SURELY, not later)
             found[other] |= faded > 0 and (
                 faded >= least[other, 0] or (later and faded >= scores[other, scores.shape[1] - 1])
@@ -206,14 +213,21 @@ def _room(n: int) -> _Read:
 def _add_up(vectors: Vectors, lists: Postings, story: int, own: int, entries: int, read: _Read) -> int:
     """Add up what all terms of a story make of its likeness to others; return how many these are."""
     count = 0
+    scales = vectors.scales[story]
     for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
-        count = _add(lists, vectors.words[at], own, entries, read.sums, read.places, count)
+        term = vectors.words[at]
+        weight = word_impact(
+            vectors.in_title[at], vectors.in_excerpt[at], vectors.word_idf[term], vectors.title_weight, scales
+        )
+        count = _add(lists, term, weight, own, entries, read.sums, read.places, count)
     told = count
     for at in range(told):
-        read.alike[at] = read.sums[read.places[at]] if read.places[at] != own else np.float32(0)
+        read.alike[at] = read.sums[read.places[at]]
     words = len(vectors.word_idf)
     for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
-        count = _add(lists, words + vectors.letters[at], own, entries, read.sums, read.places, count)
+        term = vectors.letters[at]
+        weight = letter_impact(vectors.letter_counts[at], vectors.letter_idf[term], scales)
+        count = _add(lists, words + term, weight, own, entries, read.sums, read.places, count)
     read.alike[told:count] = 0
     return count
 
@@ -222,6 +236,7 @@ def _add_up(vectors: Vectors, lists: Postings, story: int, own: int, entries: in
 def _add(
     lists: Postings,
     term: int,
+    weight: np.float32,
     own: int,
     entries: int,
     sums: NDArray[np.float32],
@@ -230,7 +245,6 @@ def _add(
 ) -> int:
     begin, end = lists.starts[term], lists.starts[term + 1]
     at = begin + np.searchsorted(lists.places[begin:end], own)
-    weight = lists.impacts[at]
     # Unsigned, since an index that could be negative costs a test.
     for entry in range(np.uint64(max(begin, at - entries)), np.uint64(min(end, at + 1 + entries))):
         place = np.uint64(lists.places[entry])
@@ -251,12 +265,13 @@ _FADING = np.exp(-np.arange(_TABLE) / _STEPS).astype(np.float32)
 
 
 @compiled
-def _fade(read: _Read, count: int, times: Times, own: int, decay: float) -> None:
+def _fade(read: _Read, count: int, times: Times, story: int, own: int, day: float, decay: float) -> None:
     """Fill in the faded likenesses of the first ``count`` places, and make the sums 0 again."""
-    read.sums[own] = 0
+    if own < len(times.order) and times.order[own] == story:
+        read.sums[own] = 0  # it is in the lists itself
     for at in range(np.uint64(count)):
         place = np.uint64(read.places[at])
-        step = abs(times.days[own] - times.days[place]) / decay * _STEPS
+        step = abs(day - times.days[place]) / decay * _STEPS
         faded = read.sums[place]
         if step < _TABLE:
             faded *= _FADING[np.uint64(step)]
@@ -265,7 +280,7 @@ def _fade(read: _Read, count: int, times: Times, own: int, decay: float) -> None
             faded *= _FADING[_TABLE - 1 if step >= _TABLE else _STEPS]
         read.faded[at] = faded
         read.earlier[at] = faded if read.places[at] < own else np.float32(0)
-        read.alike[at] = _counted(read.alike[at], read.places[at] > own)
+        read.alike[at] = _counted(read.alike[at], read.places[at] >= own) if faded > 0 else np.float32(0)
         read.sums[place] = 0
 
 

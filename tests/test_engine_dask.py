@@ -324,7 +324,8 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
-    shared = (made.vectors, postings(made.vectors, made.times), made.times, search.SEARCH)
+    lists = postings(made.vectors, made.times)
+    shared = (made.vectors, made.columns.published, lists, made.times, search.SEARCH)
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 

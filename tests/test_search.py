@@ -47,7 +47,8 @@ def some(
 ) -> Nearest:
     times = Times.of(published)
     sizes = (search.near, search.far, search.before)
-    return nearest(stories, vectors, postings(vectors, times), times, search.decay, sizes, search.entries)
+    among = (vectors, published, postings(vectors, times), times)
+    return nearest(stories, times.place[stories], *among, search.decay, sizes, search.entries)
 
 
 # What a search may be
@@ -429,7 +430,8 @@ def test_whose_lists_new_stories_change_is_told_from_the_new_stories_alone(entri
     least, scores = np.zeros((96, 2), np.float32), np.zeros((96, size), np.float32)
     least[old], scores[old] = before.least, before.scores
     times = Times.of(published)
-    told = reached(new, vectors, postings(vectors, times), times, search.decay, search.entries, least, scores)
+    among = (vectors, published, postings(vectors, times), times)
+    told = reached(new, times.place[new], *among, search.decay, search.entries, least, scores)
     changed = [
         any(set(after[each][story]) != set(before[each][story]) for each in (0, 1, 3)) for story in old
     ]
@@ -450,7 +452,8 @@ def test_a_story_that_comes_late_is_told_to_reach_the_lists_it_belongs_in(
         without = search_all(taken(vectors, others), published[others], search)
         least, scores = np.zeros((96, 2), np.float32), np.zeros((96, 4), np.float32)
         least[others], scores[others] = without.least, without.scores
-        told = reached(rows(story), vectors, lists, times, 5.0, 1_024, least, scores)
+        own = times.place[story : story + 1]
+        told = reached(rows(story), own, vectors, published, lists, times, 5.0, 1_024, least, scores)
         naming = [story in {*whole.near[one], *whole.far[one], *whole.before[one]} for one in others]
         assert (told[others] >= naming).all()
 

@@ -133,12 +133,13 @@ class _Now:
         vectors, times = grown.vectors(texts), Times.of(columns.published)
         lists = postings(vectors, times)
         nearest = _carried(known, kept, moved, len(ids), search)
-        reach = (search.decay, search.entries, nearest.least, nearest.scores)
-        touched = reached(fresh, vectors, lists, times, *reach)
+        among = (vectors, columns.published, lists, times)
+        reach = (*among, search.decay, search.entries, nearest.least, nearest.scores)
+        touched = reached(fresh, times.place[fresh], *reach)
         touched[fresh] = True
         touched[_left(known, space, kept, moved, search)] = True
         stories = np.flatnonzero(touched)
-        _fill(nearest, stories, find(stories, vectors, lists, times, search, engine))
+        _fill(nearest, stories, find(stories, *among, search, engine))
         graph = LinkGraph.of(nearest.before, nearest.scores, links)
         before = _rows(known.links, moved)
         changed = _differing(links, before, len(ids))
@@ -146,13 +147,13 @@ class _Now:
         for link in changed[~np.isin(changed, fresh).any(axis=1)]:
             # Who is linked to whom is told in every list that has both.
             one, other = (
-                reached(link[end : end + 1], vectors, lists, times, *reach)
+                reached(link[end : end + 1], times.place[link[end : end + 1]], *reach)
                 | (graph.near[:, [link[end]]].toarray() > 0).ravel()
                 for end in (0, 1)
             )
             relinked |= one & other
         more = np.setdiff1d(np.flatnonzero(relinked), stories)
-        _fill(nearest, more, find(more, vectors, lists, times, search, engine))
+        _fill(nearest, more, find(more, *among, search, engine))
         index = Index(columns, vectors, times, search, nearest, graph)
 
         def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
@@ -202,9 +203,11 @@ def _left(
     gone = np.setdiff1d(np.arange(len(moved)), kept)
     if not len(gone):
         return gone
-    vectors, times = space.vectors(known.texts), Times.of(known.columns.published)
-    lists = postings(vectors, times)
-    touched = reached(gone, vectors, lists, times, search.decay, search.entries, known.least, known.scores)
+    vectors, published = space.vectors(known.texts), known.columns.published
+    times = Times.of(published)
+    among = (vectors, published, postings(vectors, times), times)
+    reach = (*among, search.decay, search.entries, known.least, known.scores)
+    touched = reached(gone, times.place[gone], *reach)
     return moved[touched & (moved >= 0)]
 
 
