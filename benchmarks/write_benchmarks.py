@@ -20,6 +20,7 @@ TITLES = {
     "incremental": "When a few stories are new",
     "import": "Importing",
     "serving": "Answering",
+    "drafts": "Answering for a draft",
     "dask": "On several machines",
 }
 """Sections in the order of the page; others come after them under their own names."""

@@ -19,7 +19,7 @@ The limits were set by reading pairs around them in three corpora.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -51,6 +51,9 @@ VERY_ALIKE: Final = 0.9
 _NEAR: Final = 0.5
 """Least likeness, without decay: far below what copies have in every view."""
 
+Read: TypeAlias = Callable[[NDArray[np.int64]], tuple[Sequence[str], Sequence[str]]]
+"""Gives titles and texts of stories by their rows, ascending."""
+
 _TERM: Final = r"[0-9]+|[^\W\d_]+"
 """Words and numbers, apart from one another: in "$42M" and "$42-million" there is the same 42."""
 
@@ -58,16 +61,15 @@ _TERM: Final = r"[0-9]+|[^\W\d_]+"
 def groups(
     index: Index,
     stories: NDArray[np.int64],
-    read: Callable[[NDArray[np.int64]], tuple[Sequence[str], Sequence[str]]],
+    read: Read,
     known: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Find every story's group of copies, (n,): the least row in it, so its own row for a story alone.
 
     Looked for are copies of ``stories`` (s,); ``known`` (n,) are the groups as
-    they were.  ``read`` gives titles and texts of some rows.  Copies of copies
-    are copies.
+    they were.   Copies of copies are copies.
     """
-    first, second = _copies(index, stories, read)
+    first, second = copies(index, stories, read)
     n = len(index)
     first, second = np.r_[first, np.arange(n)], np.r_[second, known]
     graph = sp.csr_matrix((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
@@ -76,12 +78,12 @@ def groups(
     return np.asarray(least[inverse], np.int64)
 
 
-def _copies(
+def copies(
     index: Index,
     stories: NDArray[np.int64],
-    read: Callable[[NDArray[np.int64]], tuple[Sequence[str], Sequence[str]]],
+    read: Read,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find pairs of copies: rows (p,) and (p,)."""
+    """Find the copies of ``stories`` (s,) among those before them: pairs of rows, (p,) and (p,)."""
     first, second = _near(index, stories)
     titles = cosines(index.vectors, first, second)[:, VIEWS.index("letters")]
     alike = titles >= ALIKE

@@ -17,6 +17,7 @@
     ├── EngineError
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
     │   └── EngineLost          the scheduler or all workers went away in the middle
+    ├── NothingRecomputed       no recompute has been, or not by this program, that a text can be ranked by
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
     └── ModelError
@@ -110,6 +111,10 @@ class EngineUnavailable(EngineError):
 
 class EngineLost(EngineError):
     """The scheduler or all workers went away in the middle; what was served before still is."""
+
+
+class NothingRecomputed(RecommenderError):
+    """No recompute has been, or not by this program, that a text can be ranked by."""
 
 
 class NothingToLearn(RecommenderError):

@@ -8,7 +8,7 @@ is before an editor has touched it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,40 +29,65 @@ COLUMNS = 4
 
 @dataclass(frozen=True, slots=True)
 class LinkGraph:
-    """Links of ``n`` stories seen from the stories around each.  Make one with ``LinkGraph.of``.
+    """Links of ``n`` stories seen from the stories around some of them, (s,) from row ``first`` on.
 
-    With A the links, both ways, and W (n, n) how near the stories around each
-    one are (as a share of the nearest, their rows of sum 1 in R): ``near`` is
+    Make one with ``LinkGraph.of``.  With A the links, both ways (``both``), and
+    W (s, n) how near the stories around each one are (as a share of the
+    nearest; all stories' rows of sum 1 are ``around``, (n, n)): ``near`` is
     W·A, ``share`` the same with the linked stories around weighing 1
-    together, ``around`` is R, ``linked`` the share of R that has links at all.
+    together, ``linked`` (s,) the share of them that has links at all.
 
     Row q must not tell whether q has links, or the ranker would learn to ask
     it.  So a story around q whose only link is with q counts as not linked,
-    and ``near`` and ``share`` have no diagonal: nothing leads back to q.
+    and ``near`` and ``share`` do not lead from q to q: nothing leads back.
     """
 
+    first: int
     near: sp.csr_matrix
     share: sp.csr_matrix
-    around: sp.csr_matrix
     linked: NDArray[np.float32]
+    around: sp.csr_matrix
+    both: sp.csr_matrix
 
     @classmethod
     def of(cls, found: NDArray[np.int32], scores: NDArray[np.float32], links: NDArray[np.int64]) -> Self:
         """Look at ``links`` (m, 2) from all stories; ``found`` (n, k) are those around each, best first."""
         n = len(found)
-        target = sp.csr_matrix((np.ones(len(links), np.float32), (links[:, 0], links[:, 1])), shape=(n, n))
-        both = target.maximum(target.T).minimum(1).tocsr()
+        return cls._seen(0, _nearness(found, scores, n), _both_ways(links, n), sp.csr_matrix((0, n)))
+
+    def following(
+        self, found: NDArray[np.int32], scores: NDArray[np.float32], links: NDArray[np.int64]
+    ) -> Self:
+        """Look from the stories (b,) that follow these in the rows; ``links`` (m, 2) come with them."""
+        before = self.both.shape[0]
+        n = before + len(found)
+        # Rows of nobody's links: all of a matrix but its last array stays where it is.
+        starts = np.r_[self.both.indptr, np.full(len(found), self.both.indptr[-1], self.both.indptr.dtype)]
+        both = sp.csr_matrix((self.both.data, self.both.indices, starts), shape=(n, n))
+        if len(links):
+            both = both.maximum(_both_ways(links, n))
+        around = sp.csr_matrix((self.around.data, self.around.indices, self.around.indptr), shape=(before, n))
+        return self._seen(before, _nearness(found, scores, n), both, around)
+
+    @classmethod
+    def _seen(cls, first: int, weight: sp.csr_matrix, both: sp.csr_matrix, around: sp.csr_matrix) -> Self:
+        own = both[first : first + weight.shape[0]]
         degree = np.diff(both.indptr)
-        weight = _nearness(found, scores)
-        others = weight @ sp.diags((degree > 0).astype(np.float32))
-        others -= weight.multiply(both @ sp.diags((degree == 1).astype(np.float32)))
+        others = _scaled(weight, (degree > 0)[weight.indices])
+        others -= weight.multiply(_scaled(own, (degree == 1)[own.indices]))
         rows = _of_sum_one(weight)
-        linked = np.asarray(rows.multiply(others > 0).sum(axis=1), np.float32).ravel()
-        return cls(_elsewhere(weight @ both), _elsewhere(_of_sum_one(others) @ both), rows, linked)
+        return cls(
+            first,
+            _elsewhere(weight @ both, first),
+            _elsewhere(_of_sum_one(others) @ both, first),
+            np.asarray(rows.multiply(others > 0).sum(axis=1), np.float32).ravel(),
+            sp.csr_matrix(sp.vstack([around, rows], "csr", np.float32)) if first else rows,
+            both,
+        )
 
     def candidates(self, stories: NDArray[np.int64]) -> NDArray[np.int32]:
-        """List what the stories around some (s,) are linked to most: rows (s, CANDIDATES), −1 for none."""
-        near = self.near[stories]
+        """List what the stories around some (b,) are linked to most: rows (b, CANDIDATES), −1 for none."""
+        near = self.near[stories - self.first]
         row = np.repeat(np.arange(len(stories)), np.diff(near.indptr))
         order = np.lexsort((near.indices, -near.data, row))
         place = np.arange(len(row)) - near.indptr[row]
@@ -78,10 +103,15 @@ class LinkGraph:
         story around the second.
         """
         near, share, around = (
-            (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+            (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
             for matrix in (self.near, self.share, self.around)
         )
-        return _columns(story, other, near, share, around, self.linked)
+        return _columns(story - self.first, other, near, share, around, self.linked)
+
+
+def _both_ways(links: NDArray[np.int64], n: int) -> sp.csr_matrix:
+    target = sp.csr_matrix((np.ones(len(links), np.float32), (links[:, 0], links[:, 1])), shape=(n, n))
+    return target.maximum(target.T).minimum(1).tocsr()
 
 
 _Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
@@ -99,7 +129,8 @@ def _columns(
 ) -> NDArray[np.float32]:
     told = np.zeros((len(story), COLUMNS), np.float32)
     # One story's rows of ``near`` and ``share``, laid out to be looked up.
-    near_to, share_of = np.zeros(len(linked), np.float32), np.zeros(len(linked), np.float32)
+    n = len(around[0]) - 1
+    near_to, share_of = np.zeros(n, np.float32), np.zeros(n, np.float32)
     start = 0
     while start < len(story):
         own = story[start]
@@ -125,21 +156,21 @@ def _columns(
     return told
 
 
-def _nearness(found: NDArray[np.int32], scores: NDArray[np.float32]) -> sp.csr_matrix:
+def _nearness(found: NDArray[np.int32], scores: NDArray[np.float32], n: int) -> sp.csr_matrix:
     k = min(AROUND, found.shape[1])
     found, scores = found[:, :k], scores[:, :k]
     share = scores / np.maximum(scores[:, :1], np.finfo(np.float32).tiny)
     there = found >= 0
     starts = np.r_[0, np.cumsum(there.sum(axis=1))]
-    n = len(found)
-    nearness = sp.csr_matrix((share[there], found[there], starts), shape=(n, n))
+    nearness = sp.csr_matrix((share[there], found[there], starts), shape=(len(found), n))
     nearness.sort_indices()
     return nearness
 
 
-def _elsewhere(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    """Leave out the diagonal: its places, not only its values."""
-    rest = sp.csr_matrix(matrix - sp.diags(matrix.diagonal()), dtype=np.float32)
+def _elsewhere(matrix: sp.csr_matrix, first: int) -> sp.csr_matrix:
+    """Leave out what leads from row ``first`` + i back to itself: its place, not only its value."""
+    own = first + np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rest = _scaled(matrix, matrix.indices != own)
     rest.eliminate_zeros()
     rest.sort_indices()
     return rest
@@ -148,6 +179,12 @@ def _elsewhere(matrix: sp.csr_matrix) -> sp.csr_matrix:
 def _of_sum_one(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """Scale rows to a sum of 1; rows of zeros stay."""
     # In float64: all that is left of a row may be a story so far away that its weight is hardly a number.
-    total = np.asarray(matrix.sum(axis=1), np.float64).ravel()
+    total = np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
     scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
-    return sp.csr_matrix(sp.diags(scale) @ matrix, dtype=np.float32)
+    return _scaled(matrix, np.repeat(scale, np.diff(matrix.indptr)))
+
+
+def _scaled(matrix: sp.csr_matrix, by: NDArray[Any]) -> sp.csr_matrix:
+    """Multiply what a matrix holds, number by number."""
+    data = (matrix.data * by).astype(np.float32)
+    return sp.csr_matrix((data, matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)

@@ -35,7 +35,6 @@ class Index:
 
     columns: Columns
     vectors: Vectors
-    times: Times
     search: Search
     nearest: Nearest
     graph: LinkGraph
@@ -66,7 +65,7 @@ def index_of(columns: Columns, vectors: Vectors, search: Search, engine: Engine 
     lists = postings(vectors, times)
     found = find(np.arange(len(columns)), vectors, columns.published, lists, times, search, engine)
     graph = LinkGraph.of(found.before, found.scores, np.empty((0, 2), np.int64))
-    return Index(columns, vectors, times, search, found, graph)
+    return Index(columns, vectors, search, found, graph)
 
 
 def find(

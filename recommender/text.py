@@ -14,7 +14,7 @@ one matrix would (0.6 KB a story).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Self
 
@@ -107,6 +107,13 @@ class Vectors(NamedTuple):
         return matrix
 
 
+Numbers = Callable[[Texts, NDArray[np.int32], NDArray[np.int32]], None]
+"""Writes numbers for terms of texts where the numbers of words and of trigrams are −1."""
+
+
+_Table = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], np.float32]
+
+
 class TextSpace:
     """TF-IDF over titles and excerpts, in the views of ``VIEWS``.
 
@@ -139,37 +146,48 @@ class TextSpace:
 
     def learn(self, texts: Texts) -> Self:
         """Learn terms and idf; idf as scikit-learn smooths it: ln((1 + n) / (1 + df)) + 1."""
-        self.words_, self.trigrams_ = (_rarity(bags, len(texts)) for bags in texts)
-        return self
+        return self.know(*(_rarity(bags, len(texts)) for bags in texts))
 
-    def grown(self, texts: Texts) -> TextSpace:
-        """Make a space that also knows the terms that two stories of ``texts`` have and this one does not.
+    def grown(self, texts: Texts, least: int = 2) -> TextSpace:
+        """Make a space that also knows other terms, those that ``least`` stories of ``texts`` have.
 
         They are as rare as a term of one story was.  What is known stays as it
         is, so the stories that were there are as alike as before.
         """
-        space = TextSpace(self.title_weight)
-        known = (self.words_, self.trigrams_)
         with ThreadPoolExecutor(2) as pool:
-            space.words_, space.trigrams_ = pool.map(_grown, known, texts)
-        return space
+            words = pool.submit(_grown, self.words_, self._words, texts.words, least)
+            trigrams = pool.submit(_grown, self.trigrams_, self._trigrams, texts.letters, least)
+        return TextSpace(self.title_weight).know(words.result(), trigrams.result())
 
-    def vectors(self, texts: Texts) -> Vectors:
-        """Weigh the terms of stories."""
+    def vectors(self, texts: Texts, numbers: Numbers | None = None) -> Vectors:
+        """Weigh the terms of stories.
+
+        Terms that the space does not know are left out, or have the
+        ``numbers`` given: then rows are not in ascending order.
+        """
         share = np.float32(self.title_weight)
         with ThreadPoolExecutor(2) as pool:
-            words = pool.submit(_weigh, texts.words, *_table(self.words_), share, LOG)
-            letters = pool.submit(_weigh, texts.letters, *_table(self.trigrams_), share, LOG)
-        starts, places, scales = words.result()
-        letter_starts, letter_places, letter_scales = letters.result()
+            words = pool.submit(_weigh, texts.words, *self._words, share, LOG)
+            letters = pool.submit(_weigh, texts.letters, *self._trigrams, share, LOG)
+        places, scales = words.result()
+        letter_places, letter_scales = letters.result()
         # Of letters there is one field: the title's length is theirs, and the last the flat one.
         scales[:, [TRIGRAMS, LETTERS]] = letter_scales[:, [TITLE, LETTERS]]
+        if numbers is not None:
+            numbers(texts, places, letter_places)
         there, letters_there = places >= 0, letter_places >= 0
         return Vectors(
-            starts, places[there], texts.words.first[there], texts.words.second[there],
-            letter_starts, letter_places[letters_there], texts.letters.first[letters_there],
+            _starts(texts.words, there), places[there], texts.words.first[there], texts.words.second[there],
+            _starts(texts.letters, letters_there), letter_places[letters_there],
+            texts.letters.first[letters_there],
             scales, self.words_.idf, self.trigrams_.idf, share,
         )  # fmt: skip
+
+    def know(self, words: Rarity, trigrams: Rarity) -> Self:
+        """Take over what was learned elsewhere."""
+        self.words_, self.trigrams_ = words, trigrams
+        self._words, self._trigrams = _table(words), _table(trigrams)
+        return self
 
     def vocabulary(self) -> Vocabulary:
         """Give what was learned in the form in which it is stored."""
@@ -184,9 +202,7 @@ class TextSpace:
         """
         if vocabulary.stop_words != ENGLISH_STOP_WORDS:
             raise ValueError("a vocabulary with other stop words than this program's")
-        space = cls(vocabulary.title_weight)
-        space.words_, space.trigrams_ = vocabulary.words, vocabulary.trigrams
-        return space
+        return cls(vocabulary.title_weight).know(vocabulary.words, vocabulary.trigrams)
 
 
 def _rarity(bags: Bags, n: int) -> Rarity:
@@ -196,9 +212,9 @@ def _rarity(bags: Bags, n: int) -> Rarity:
     return Rarity(hashes[shared], idf.astype(np.float32), float(np.log((1 + n) / 2) + 1))
 
 
-def _grown(known: Rarity, bags: Bags) -> Rarity:
-    hashes, frequency = np.unique(_unknown(bags, *_table(known)[:2]), return_counts=True)
-    new = hashes[frequency > 1]
+def _grown(known: Rarity, table: _Table, bags: Bags, least: int) -> Rarity:
+    hashes, frequency = np.unique(_unknown(bags, *table[:2]), return_counts=True)
+    new = hashes[frequency >= least]
     place = np.searchsorted(known.hashes, new)
     return Rarity(
         np.insert(known.hashes, place, new),
@@ -211,9 +227,7 @@ _BITS: Final = 18
 """Of a hash, how many tell where to look for it: then there are a few dozen at most to look through."""
 
 
-def _table(
-    known: Rarity,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], np.float32]:
+def _table(known: Rarity) -> _Table:
     """Make terms ready to be looked up: where hashes with each beginning of ``_BITS`` start, and they."""
     buckets = np.searchsorted(known.hashes >> (31 - _BITS), np.arange((1 << _BITS) + 1))
     return buckets, known.hashes, known.idf, np.float32(known.unseen)
@@ -248,32 +262,28 @@ def _weigh(
     unseen: np.float32,
     title_weight: np.float32,
     log: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Find terms among those ``known``, and what makes stories' rows of length 1.
 
-    Gives where rows begin once unknown terms are left out, the number of each
-    term or −1, and ``Vectors.scales`` (the flat length in ``LETTERS``).
+    Gives the number of each term or −1, and ``Vectors.scales`` (the flat
+    length in ``LETTERS``).
     """
     n = len(bags.starts) - 1
-    starts = np.zeros(n + 1, np.int64)
     places = np.empty(len(bags.hashes), np.int32)
     scales = np.zeros((n, 6), np.float32)
     squares = np.zeros(4)
     for story in range(n):
         begin, end = bags.starts[story], bags.starts[story + 1]
         squares[:] = 0
-        there = 0
         for at in range(begin, end):
             place = _find(buckets, known, bags.hashes[at])
             found = place >= 0
             places[at] = place
-            there += found
             rare = idf[place] if found else unseen
             first, second = np.int64(bags.first[at]), np.int64(bags.second[at])
             squares[TITLE] += np.float64(log[first] * rare) ** 2
             squares[EXCERPT] += np.float64(log[second] * rare) ** 2
             squares[3] += np.float64(log[first + second] * rare) ** 2
-        starts[story + 1] = starts[story] + there
         scales[story, TITLE] = _inverse(squares[TITLE])
         scales[story, EXCERPT] = _inverse(squares[EXCERPT])
         scales[story, TEXT] = _inverse(squares[3])
@@ -285,7 +295,13 @@ def _weigh(
             weight += (np.float32(1) - title_weight) * log[bags.second[at]] * scales[story, EXCERPT]
             mixed += np.float64(weight * rare) ** 2
         scales[story, WORDS] = _inverse(mixed)
-    return starts, places, scales
+    return places, scales
+
+
+def _starts(bags: Bags, there: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Tell where rows begin once terms that are not there are left out."""
+    starts: NDArray[np.int64] = np.r_[0, np.cumsum(there)][bags.starts]
+    return starts
 
 
 @compiled

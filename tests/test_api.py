@@ -30,6 +30,7 @@ from recommender.store import Store
 
 EXAMPLE = replace(story("example"), key=schemas.EXAMPLE_URL, url=schemas.EXAMPLE_URL)
 HOSTILE = '</script><script>alert(1)</script>"\\ \u2028\x00\x1b[31m{{7*7}}'
+NO_MODELS = Path("no-models")
 ASKED = {"url": key("asked")}
 
 
@@ -233,10 +234,11 @@ def test_an_unknown_story(client: TestClient, path: str) -> None:
 def test_unknown_paths_and_methods(client: TestClient) -> None:
     for path in ("/nowhere", "/related/", "/%2e%2e/%2e%2e/etc/passwd", "/docs/x"):
         is_problem(client.get(path, follow_redirects=False), 404, "not-found")
-    for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
-        response = client.request(method, "/related", params=ASKED)
-        is_problem(response, 405, "method-not-allowed")
-        assert response.headers["allow"] == "GET, HEAD"
+    for method in ("PUT", "DELETE", "OPTIONS", "BREW"):
+        for path, allowed in (("/related", "GET, HEAD, POST"), ("/articles", "GET, HEAD")):
+            response = client.request(method, path, params=ASKED)
+            is_problem(response, 405, "method-not-allowed")
+            assert response.headers["allow"] == allowed
 
 
 def test_an_unexpected_error_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +314,7 @@ def test_ready_says_what_is_missing_and_comes_by_itself(
 
 
 def test_nobody_queues_for_a_store_that_is_being_opened(address: str) -> None:
-    opening = Opening(address)
+    opening = Opening(address, NO_MODELS)
     with opening._attempt, pytest.raises(StoreUnavailable, match="opening"):
         opening()
     with pytest.raises(StoreUnavailable, match="no such file"):
@@ -487,18 +489,30 @@ def openapi(client: TestClient) -> dict[str, Any]:
     return description
 
 
+STATUSES = {
+    "GET /related": {"200", "404", "422", "503"},
+    "POST /related": {"200", "422", "503"},
+    "GET /articles": {"200", "404", "422", "503"},
+    "GET /health/live": {"200"},
+    "GET /health/ready": {"200", "503"},
+}
+
+
 def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, methods in openapi["paths"].items():
-        assert list(methods) == ["get"]
-        yield path, methods["get"]
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
 
 
 def test_every_path_answers_as_described_with_its_examples(
     client: TestClient, openapi: dict[str, Any]
 ) -> None:
-    paths = dict(operations(openapi))
-    assert set(paths) == {"/related", "/articles", "/health/live", "/health/ready"}
-    for path, operation in paths.items():
+    named = dict(operations(openapi))
+    assert set(named) == set(STATUSES)
+    for name, operation in named.items():
+        method, path = name.split()
+        if method != "GET":
+            continue  # what else there is has tests of its own
         examples = {
             parameter["name"]: parameter["schema"]["examples"][0]
             for parameter in operation.get("parameters", ())
@@ -517,14 +531,8 @@ def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> An
 
 
 def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, Any]) -> None:
-    statuses = {
-        "/related": {"200", "404", "422", "503"},
-        "/articles": {"200", "404", "422", "503"},
-        "/health/live": {"200"},
-        "/health/ready": {"200", "503"},
-    }
-    for path, operation in operations(openapi):
-        assert set(operation["responses"]) == statuses[path]
+    for name, operation in operations(openapi):
+        assert set(operation["responses"]) == STATUSES[name]
         for status, response in operation["responses"].items():
             media = "application/json" if status == "200" else "application/problem+json"
             assert list(response["content"]) == [media]
@@ -532,10 +540,11 @@ def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, An
 
 
 def test_the_description_names_the_parameters_and_holds_together(openapi: dict[str, Any]) -> None:
-    described = {path: operation.get("parameters", []) for path, operation in operations(openapi)}
-    assert [parameter["name"] for parameter in described["/related"]] == ["url", *Options.model_fields]
+    described = {name: operation.get("parameters", []) for name, operation in operations(openapi)}
+    assert [parameter["name"] for parameter in described["GET /related"]] == ["url", *Options.model_fields]
+    assert [parameter["name"] for parameter in described["POST /related"]] == [*Options.model_fields]
     assert all(parameter["description"] for parameters in described.values() for parameter in parameters)
-    required = [parameter["name"] for parameter in described["/related"] if parameter["required"]]
+    required = [parameter["name"] for parameter in described["GET /related"] if parameter["required"]]
     assert required == ["url"]
     text = str(openapi)
     for reference in re.findall(r"#/components/schemas/(\w+)", text):
@@ -543,7 +552,7 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     # Nobody's real site is sent the visitors of an example.
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
-    assert sorted(names) == ["articles", "live", "ready", "related"]
+    assert sorted(names) == ["articles", "drafted", "live", "ready", "related"]
 
 
 def test_the_reference_page_loads_nothing_and_shows_everything(
@@ -566,7 +575,8 @@ def test_the_reference_page_loads_nothing_and_shows_everything(
     assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "form"}
     assert [attributes["href"] for tag, attributes in tags if tag == "a"] == ["openapi.json"]
     text = " ".join(words)
-    for path, operation in operations(openapi):
+    for name, operation in operations(openapi):
         parameters = [parameter["name"] for parameter in operation.get("parameters", ())]
-        for said in (f"GET {path}", operation["summary"], *parameters):
+        for said in (name, operation["summary"], *parameters):
             assert said in text
+    assert all(field in text for field in openapi["components"]["schemas"]["Draft"]["properties"])

@@ -45,7 +45,7 @@ from recommender.pipeline.progress import Progress
 from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.refreshing import refresh
 from recommender.pipeline.training import train
-from recommender.postings import postings
+from recommender.postings import Times, postings
 from recommender.store import Store
 from recommender.urls import canonical
 
@@ -324,8 +324,9 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def test_functions_are_compiled_for_one_kind_of_arrays(engine: Engine) -> None:
     corpus = newsroom()
     _, made = index.prepare(corpus)
-    lists = postings(made.vectors, made.times)
-    shared = (made.vectors, made.columns.published, lists, made.times, search.SEARCH)
+    times = Times.of(made.columns.published)
+    lists = postings(made.vectors, times)
+    shared = (made.vectors, made.columns.published, lists, times, search.SEARCH)
     rows = np.arange(len(corpus))
     assert set(engine(compiled_kinds, shared, [rows[start::7] for start in range(7)])) == {1}
 

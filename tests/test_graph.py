@@ -226,6 +226,28 @@ def test_columns_and_candidates_are_what_a_slow_search_finds(web: Web, around: i
                 assert own == judge_candidates(web, story)
 
 
+@given(web=webs(), data=st.data())
+def test_stories_that_follow_see_what_they_would_have_seen_from_the_start(
+    web: Web, data: st.DataObject
+) -> None:
+    n = len(web.lists)
+    first = data.draw(st.integers(1, n))
+    lists = [
+        list_ if story >= first else [one for one in list_ if one[0] < first]
+        for story, list_ in enumerate(web.lists)
+    ]
+    web = Web(lists, web.links)
+    found, scores = web.around()
+    known = [link for link in web.links if max(link) < first]
+    with_them = [link for link in web.links if max(link) >= first]
+    earlier = LinkGraph.of(found[:first, :first], scores[:first, :first], linked(known))
+    graph = earlier.following(found[first:], scores[first:], linked(with_them))
+    whole = web.graph()
+    for story in range(first, n):
+        assert columns(graph, others(n, story)) == pytest.approx(columns(whole, others(n, story)))
+        assert candidates(graph, story) == candidates(whole, story)
+
+
 @given(webs(), st.data())
 def test_a_link_in_both_directions_or_told_twice_counts_once(web: Web, data: st.DataObject) -> None:
     n = len(web.lists)

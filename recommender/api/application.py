@@ -93,7 +93,7 @@ def create_app(settings: Settings) -> Application:
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
-    app.state.opening = Opening(settings.store)
+    app.state.opening = Opening(settings.store, settings.models)
     app.state.lately = Lately(settings.cache * 1_000_000, app.state.opening)
     problems.install(app)
     routes.install(app)

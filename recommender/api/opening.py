@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from recommender.errors import StoreUnavailable
 from recommender.service import Service
@@ -15,8 +16,9 @@ class Opening:
     is ready by itself later.
     """
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, models: Path | str) -> None:
         self._store = store
+        self._models = models
         self._attempt = threading.Lock()
         self._service: Service | None = None
 
@@ -42,7 +44,7 @@ class Opening:
             raise StoreUnavailable("another request is opening the store")
         try:
             if self._service is None:
-                self._service = Service.open(self._store)
+                self._service = Service.open(self._store, self._models)
             return self._service
         finally:
             self._attempt.release()

@@ -19,8 +19,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from recommender.errors import InvalidURL, StoreError, UnknownStory
+from recommender.errors import InvalidURL, ModelError, NothingRecomputed, StoreError, UnknownStory
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -74,6 +75,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(UnknownStory)(_unknown_story)
     app.exception_handler(InvalidURL)(_invalid_url)
     app.exception_handler(StoreError)(_store_error)
+    app.exception_handler(NothingRecomputed)(_not_ready)
+    app.exception_handler(ModelError)(_not_ready)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(Exception)(_unexpected)
@@ -93,6 +96,13 @@ async def _store_error(_: Request, error: StoreError) -> Response:
     return problem(503, error.name, "The store does not answer now; try again soon.", headers=headers)
 
 
+async def _not_ready(_: Request, error: NothingRecomputed | ModelError) -> Response:
+    # The operator's to mend; where its models are is nobody else's business.
+    _log.warning("%s: %s", error.name, error)
+    detail = "Texts cannot be ranked now: a recompute is needed, or the model that ranked the stories."
+    return problem(503, error.name, detail, headers={"Retry-After": str(RETRY_AFTER)})
+
+
 async def _invalid_request(_: Request, error: RequestValidationError) -> Response:
     wrong = islice(error.errors(), _REPORTED)
     errors = {_part(each["loc"]): each["msg"].removeprefix("Value error, ") for each in wrong}
@@ -100,13 +110,26 @@ async def _invalid_request(_: Request, error: RequestValidationError) -> Respons
     return problem(422, "invalid-request", detail, errors=errors)
 
 
-async def _http_error(_: Request, error: HTTPException) -> Response:
+async def _http_error(request: Request, error: HTTPException) -> Response:
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
-    if "GET" in headers.get("Allow", ""):
-        headers["Allow"] += ", HEAD"  # the application answers it wherever it answers GET
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
     name = status.phrase.lower().replace(" ", "-")
     return problem(status, name, f"{status.description or status.phrase}.", headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """List the methods of a path, each of which may have a route of its own."""
+    path = request.scope["path"]
+    allowed = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    # The application answers HEAD wherever it answers GET.
+    return sorted(allowed | {"HEAD"} if "GET" in allowed else allowed)
 
 
 async def _unexpected(_: Request, _error: Exception) -> Response:
@@ -115,6 +138,7 @@ async def _unexpected(_: Request, _error: Exception) -> Response:
 
 
 def _part(location: tuple[int | str, ...]) -> str:
-    """Name the parameter that ``("query", "limit")`` or ``("query", "provider", 0)`` is about."""
-    name = str(location[1] if len(location) > 1 else location[0])
+    """Name what ``("query", "limit")`` or ``("body", "topics", 0)`` is about; a body may be wrong itself."""
+    named = len(location) > 1 and isinstance(location[1], str)
+    name = str(location[1] if named else location[0])
     return name if len(name) <= _ECHOED else f"{name[: _ECHOED - 1]}…"

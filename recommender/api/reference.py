@@ -30,8 +30,9 @@ _POLICY: Final = (
 def page(document: Mapping[str, Any]) -> HTMLResponse:
     """Show an OpenAPI document: each operation with its parameters and an example of each response."""
     info = document["info"]
+    schemas = document["components"]["schemas"]
     operations = "".join(
-        _operation(path, method, operation)
+        _operation(path, method, operation, schemas)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
@@ -45,12 +46,14 @@ def page(document: Mapping[str, Any]) -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
 
 
-def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
+def _operation(path: str, method: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     rows = "".join(map(_parameter, operation.get("parameters", ())))
+    body = "".join(_body(operation["requestBody"], schemas)) if "requestBody" in operation else ""
     return (
         f"<h2><code>{escape(method.upper())} {escape(path)}</code> {escape(operation['summary'])}</h2>"
         f"<p>{escape(operation['description'])}</p>"
         + (f"<table><tr><th>Parameter<th>Default<th>Meaning</tr>{rows}</table>" if rows else "")
+        + body
         + "".join(_examples(operation["responses"]))
     )
 
@@ -64,11 +67,24 @@ def _parameter(parameter: Mapping[str, Any]) -> str:
     )
 
 
+def _body(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
+    for content in body["content"].values():
+        schema = schemas[content["schema"]["$ref"].rsplit("/", 1)[-1]]
+        fields = (
+            f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}</tr>"
+            for name, field in schema["properties"].items()
+        )
+        head = f"<p>{escape(schema['description'])}</p><table><tr><th>Field<th>Meaning</tr>"
+        yield f"{head}{''.join(fields)}</table>"
+        yield _example("Body", schema["example"])
+
+
+def _example(said: str, example: Any) -> str:
+    text = json.dumps(example, indent=2, ensure_ascii=False)
+    return f"<details><summary>{escape(said)}</summary><pre>{escape(text)}</pre></details>"
+
+
 def _examples(responses: Mapping[str, Any]) -> Iterator[str]:
     for status, response in responses.items():
         for content in response.get("content", {}).values():
-            example = json.dumps(content["example"], indent=2, ensure_ascii=False)
-            yield (
-                f"<details><summary>{escape(status)} {escape(response['description'])}</summary>"
-                f"<pre>{escape(example)}</pre></details>"
-            )
+            yield _example(f"{status} {response['description']}", content["example"])

@@ -15,8 +15,8 @@ from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
-from recommender.api.schemas import EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
-from recommender.service import Options, Service
+from recommender.api.schemas import DRAFT_RESPONSES, EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
+from recommender.service import Draft, Options, Service
 from recommender.urls import MAX_LENGTH
 
 
@@ -51,6 +51,16 @@ async def related(request: Request, query: Annotated[RelatedQuery, Query()]) -> 
         return Answered(answer.json(), answer.age, ranked=answer.ranked)
 
     return await _answered(request, ask, long=query.long, kept=not query.explain)
+
+
+async def drafted(request: Request, draft: Draft, query: Annotated[Options, Query()]) -> Response:
+    """Give the stories most worth reading after a text that is no story yet, as one types.
+
+    The first one that a process is asked for takes seconds: it loads the archive.
+    """
+    opening: Opening = request.app.state.opening
+    answer = await run_in_threadpool(lambda: opening().drafted(draft, query))
+    return Response(answer.json(), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 async def articles(request: Request, query: Annotated[StoryQuery, Query()]) -> Response:
@@ -98,6 +108,15 @@ def install(app: FastAPI) -> None:
     }
     app.router.add_api_route(
         "/related", related, summary="Related stories of a story", responses=RELATED_RESPONSES, **described
+    )
+    app.router.add_api_route(
+        "/related",
+        drafted,
+        methods=["POST"],
+        tags=["stories"],
+        summary="Related stories of a draft",
+        response_model=None,
+        responses=DRAFT_RESPONSES,
     )
     app.router.add_api_route(
         "/articles", articles, summary="One story", responses=STORY_RESPONSES, **described

@@ -126,7 +126,9 @@ class Item(Card):
 class Related(_Document):
     """The related stories of a story, best first; AMP's list component reads ``items`` as it is."""
 
-    url: str = Field(description="The story's own URL, whichever of its forms was asked for.")
+    url: str | None = Field(
+        description="The story's own URL, whichever of its forms was asked for; null for a draft without one."
+    )
     model: str | None = Field(description="The model that ranked, null before the first recompute.")
     generation: int | None = Field(description="The recompute answered from, null before the first.")
     items: list[Item]
@@ -287,6 +289,7 @@ def responses(
 
 
 RELATED_RESPONSES: Final = responses(404, 422, 503, model=Related, example=_RELATED)
+DRAFT_RESPONSES: Final = responses(422, 503, model=Related, example=_RELATED)
 STORY_RESPONSES: Final = responses(
     404, 422, 503, model=Story, example={"url": EXAMPLE_URL, "generation": 7, **_STORY_CARD}
 )

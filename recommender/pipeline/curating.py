@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -48,6 +48,10 @@ class CuratedLinks:
         # Places beyond int16 are cut away with the rest of so long a list.
         places = np.minimum(place[order], MOST_PLACES)
         return cls(np.searchsorted(story, np.arange(n + 1)), other.copy(), places, sides.astype(np.uint8))
+
+    def followed_by(self, stories: int) -> Self:
+        """Put so many stories behind these that nobody has linked yet."""
+        return replace(self, starts=np.r_[self.starts, np.full(stories, self.starts[-1])])
 
     def among(self, stories: NDArray[np.int64]) -> Pairs:
         """Give the pairs of some stories (s,)."""

@@ -39,13 +39,13 @@ class Packer:
 
     @classmethod
     def of(
-        cls, index: Index, ranker: Ranker, links: NDArray[np.int64], groups: NDArray[np.int64], k: int
+        cls, index: Index, ranker: Ranker, curated: CuratedLinks, groups: NDArray[np.int64], k: int
     ) -> Self:
-        """Make one for stories with these links (m, 2), which the index has been told."""
+        """Make one for stories with these links, which the index has been told."""
         # What the trees say before they have looked at anything is the same of every pair.
         nothing = np.zeros((1, len(NAMES)), np.float32)
         parts = Parts(GROUPS, float(ranker.parts(nothing, GROUP_OF)[0, -1]))
-        return cls(index, ranker, CuratedLinks.of(links, len(index)), groups, parts, k)
+        return cls(index, ranker, curated, groups, parts, k)
 
     def lists(
         self, stories: NDArray[np.int64], engine: Engine, progress: Progress
@@ -57,22 +57,27 @@ class Packer:
             for article, both in zip(self.index.columns.ids[block].tolist(), lists, strict=True):
                 yield article, *both
 
+    def packed(self, stories: NDArray[np.int64], pairs: Pairs) -> list[tuple[bytes, bytes]]:
+        """Pack of each story (s,), ascending, every curated candidate, then the best, ``k`` in all.
+
+        ``pairs`` are its candidates.  Gives neighbours and the reasons for them.
+        """
+        curated, parts = self.curated, self.parts
+        matrix = features(self.index, pairs)
+        scores = self.ranker.score(matrix)
+        places, sides = curated.of_pairs(pairs)
+        lists = listed(stories, pairs.story, pairs.candidate, scores, places, self.groups, self.k)
+        kept = lists.pairs
+        packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
+        packed["article"] = self.index.columns.ids[pairs.candidate[kept]]
+        packed["score"] = scores[kept]
+        packed["curated"] = places[kept]
+        packed["group"] = lists.group
+        shown = Pairs(pairs.story[kept], pairs.candidate[kept])
+        shares = self.ranker.parts(matrix[kept], GROUP_OF)[:, :-1]
+        reasons = parts.pack(shares, sides[kept], curated.beside(shown, lists.place))
+        return [(packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(lists.starts.tolist())]
+
 
 def _pack(packer: Packer, stories: NDArray[np.int64]) -> list[tuple[bytes, bytes]]:
-    """Pack the lists of a block of stories: every curated neighbour, then the best, ``k`` in all."""
-    curated, parts = packer.curated, packer.parts
-    pairs = packer.index.pairs(stories, curated.among(stories))
-    matrix = features(packer.index, pairs)
-    scores = packer.ranker.score(matrix)
-    places, sides = curated.of_pairs(pairs)
-    lists = listed(stories, pairs.story, pairs.candidate, scores, places, packer.groups, packer.k)
-    kept = lists.pairs
-    packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
-    packed["article"] = packer.index.columns.ids[pairs.candidate[kept]]
-    packed["score"] = scores[kept]
-    packed["curated"] = places[kept]
-    packed["group"] = lists.group
-    shown = Pairs(pairs.story[kept], pairs.candidate[kept])
-    shares = packer.ranker.parts(matrix[kept], GROUP_OF)[:, :-1]
-    reasons = parts.pack(shares, sides[kept], curated.beside(shown, lists.place))
-    return [(packed[a:b].tobytes(), reasons[a:b].tobytes()) for a, b in pairwise(lists.starts.tolist())]
+    return packer.packed(stories, packer.index.pairs(stories, packer.curated.among(stories)))

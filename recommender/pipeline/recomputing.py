@@ -15,6 +15,7 @@ from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import Engine, local
 from recommender.index import index_of
 from recommender.known import Known
+from recommender.pipeline.curating import CuratedLinks
 from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
 from recommender.ranker import Ranker
@@ -70,7 +71,7 @@ def recompute(
             return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
 
         groups = copies.groups(index, np.arange(len(corpus)), read, np.arange(len(corpus)))
-        packer = Packer.of(index, ranker, corpus.links, groups, k)
+        packer = Packer.of(index, ranker, CuratedLinks.of(corpus.links, len(corpus)), groups, k)
         _, digests = store.versions()
         known = Known.of(index, texts, digests, corpus.links, groups, k)
         lists = Counted(packer.lists(np.arange(len(corpus)), engine, progress))
@@ -86,11 +87,19 @@ def recompute(
 
 def active(root: models.Root) -> tuple[Search, Ranker, str]:
     """Give how the active model of ``root`` searches and ranks, and its name; for none the default ranker."""
-    name = models.active(root)
-    if name is None:
-        return SEARCH, default.ranker(), default.NAME
+    name = models.active(root) or default.NAME
+    return *named(root, name), name
+
+
+def named(root: models.Root, name: str) -> tuple[Search, Ranker]:
+    """Give how the model of that name searches and ranks; ``default`` is in no folder.
+
+    Raises as ``models.load``.
+    """
+    if name == default.NAME:
+        return SEARCH, default.ranker()
     model = models.load(root, name)
-    return model.search, model.ranker, model.id
+    return model.search, model.ranker
 
 
 def _space(store: Store, texts: Texts) -> TextSpace:

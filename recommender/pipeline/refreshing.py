@@ -21,6 +21,7 @@ from recommender.engine import Engine, local
 from recommender.graph import LinkGraph
 from recommender.index import Index, find
 from recommender.known import Known, maker
+from recommender.pipeline.curating import CuratedLinks
 from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, recompute
@@ -51,7 +52,7 @@ def refresh(
             now = _Now.of(store, last, search, ids, digests, engine)
             if now is None:
                 return Recomputed(last.generation.id, name, len(ids), 0, 0)
-            packer = Packer.of(now.index, ranker, now.links, now.groups, k)
+            packer = Packer.of(now.index, ranker, CuratedLinks.of(now.links, len(ids)), now.groups, k)
             lists = Counted(packer.lists(now.stories, engine, progress))
             kept = Known.of(now.index, now.texts, digests, now.links, now.groups, k)
             generation = store.amend(
@@ -154,7 +155,7 @@ class _Now:
             relinked |= one & other
         more = np.setdiff1d(np.flatnonzero(relinked), stories)
         _fill(nearest, more, find(more, *among, search, engine))
-        index = Index(columns, vectors, times, search, nearest, graph)
+        index = Index(columns, vectors, search, nearest, graph)
 
         def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
             some = store.some(ids[rows])

@@ -5,7 +5,8 @@ indexed reads of the store, the story with its packed neighbours and the cards
 of those that are shown, and no model.
 """
 
+from recommender.service.draft import Draft
 from recommender.service.options import Options
 from recommender.service.service import Answer, Service, Story
 
-__all__ = ["Answer", "Options", "Service", "Story"]
+__all__ = ["Answer", "Draft", "Options", "Service", "Story"]

@@ -23,7 +23,7 @@ from recommender.urls import canonical
 _ISO_DATE: Final = len("2020-06-15")
 
 
-def _moment(value: object, of_day: time) -> object:
+def moment(value: object, of_day: time = time.min) -> object:
     """Read a time, or a date as that time ``of_day`` in UTC; pydantic checks what comes out."""
     if isinstance(value, str):
         # Not left to pydantic, to which 2020 is a number of seconds since 1970.
@@ -53,12 +53,12 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(default=10, ge=1, le=50, description="Most stories to show.")
-    since: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _moment(value, time.min))] = Field(
+    since: Annotated[AwareDatetime | None, BeforeValidator(lambda value: moment(value, time.min))] = Field(
         default=None,
         description="Only stories published at this time or later: a date, or a time with its zone.",
         examples=["2020-06-01"],
     )
-    until: Annotated[AwareDatetime | None, BeforeValidator(lambda value: _moment(value, time.max))] = Field(
+    until: Annotated[AwareDatetime | None, BeforeValidator(lambda value: moment(value, time.max))] = Field(
         default=None,
         description="Only stories published at this time or earlier; a date includes its whole day, in UTC.",
         examples=["2020-06-30T12:00:00Z"],

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, Self, TypeAlias
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import orjson
 
 from recommender.corpus import Neighbour, in_order
 from recommender.errors import UnknownStory
 from recommender.service.choosing import Chosen, choose, known
+from recommender.service.draft import Draft
 from recommender.service.explaining import Explainer
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
@@ -20,14 +24,18 @@ from recommender.service.selection import Filters, Shown, Window
 from recommender.store import Found, Store
 from recommender.urls import canonical
 
+if TYPE_CHECKING:
+    from recommender.live.drafts import Drafts
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The related stories of a story.
 
-    ``url`` is the story's own, as its publisher writes it.  ``items`` are JSON
-    objects, read when they are looked into, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
-    ``source`` (``curated``, ``model``, or ``fill`` with score 0), the fields of
+    ``url`` is the story's own, as its publisher writes it, ``None`` for a text
+    without one.  ``items`` are JSON objects, read when they are looked into,
+    best first: ``rank`` from 1, ``score`` (0–1, four decimals), ``source``
+    (``curated``, ``model``, or ``fill`` with score 0), the fields of
     ``articles.card``, and ``alternates``: of its copies the fields
     ``ALTERNATE``; if asked for also ``why`` (``Explainer.explain``).
     ``model`` and ``generation`` are ``None`` before the first recompute.
@@ -36,7 +44,7 @@ class Answer:
     seen.
     """
 
-    url: str
+    url: str | None
     model: str | None
     generation: int | None
     items: Sequence[Mapping[str, Any]]
@@ -68,6 +76,9 @@ Placed: TypeAlias = tuple[Neighbour | None, Shown, Sequence[Shown]]
 
 _DEFAULTS: Final = Options()
 
+NO_STORY: Final = 0
+"""An id that no story has."""
+
 ALTERNATE: Final = ("title", "publishedDateTime", "webUrl", "ampWebUrl", "provider")
 """What is told of a copy: enough to link to it, or to credit who else has it."""
 
@@ -75,22 +86,28 @@ ALTERNATE: Final = ("title", "publishedDateTime", "webUrl", "ampWebUrl", "provid
 class Service:
     """Answers from a store; safe to share between threads.
 
-    ``clock`` tells the time in seconds since 1970 (UTC).  Methods raise
+    ``models`` is the folder of the models, or a URL, read for texts that are no
+    stories yet; ``clock`` tells the time in seconds since 1970 (UTC).  Methods raise
     StoreUnavailable when the store does not answer.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, models: Path | str = "models", *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
+        self._models = models
         self._clock = clock
         self._explainer = Explainer(store)
+        self._loading = Lock()
+        self._drafts: Drafts | None = None
 
     @classmethod
-    def open(cls, store: str) -> Self:
+    def open(cls, store: str, models: Path | str = "models") -> Self:
         """Open the store of that URL, as it is: nothing is created or upgraded.
 
         Raises as ``Store.open``.
         """
-        return cls(Store.open(store, create=False))
+        return cls(Store.open(store, create=False), models)
 
     def close(self) -> None:
         """Close the store; the service is not to be used after."""
@@ -115,7 +132,40 @@ class Service:
         Raises InvalidURL, and UnknownStory if no story has the address or it
         is removed.
         """
-        story = self._find(url, reasons=options.explain)
+        return self._answer(self._find(url, reasons=options.explain), options)
+
+    def drafted(self, draft: Draft, options: Options = _DEFAULTS) -> Answer:
+        """Find the stories to read after a text that is no story yet.
+
+        The first text takes seconds: the archive is loaded for it, and stays.
+        Raises NothingRecomputed before the first recompute, and ModelError
+        where the model of the lists that are served cannot be read.
+        """
+        published = draft.published_date_time or datetime.fromtimestamp(self._clock(), UTC)
+        provider = draft.provider.domain or draft.provider.name
+        ranked = self._ranking().ranked(draft.title, draft.excerpt, published, provider, draft.topics)
+        own = [canonical(draft.web_url)] if draft.web_url else []
+        story = Found(
+            id=NO_STORY,
+            key="",
+            url=draft.web_url,
+            published_at=int(published.timestamp()),
+            removed=False,
+            card=draft.card(published),
+            **ranked._asdict(),
+        )
+        return self._answer(story, options.model_copy(update={"exclude": (*options.exclude, *own)}))
+
+    def _ranking(self) -> Drafts:
+        with self._loading:
+            if self._drafts is None:
+                # What ranks takes a process seconds and 150 MB to load; most answer from lists alone.
+                from recommender.live.drafts import Drafts
+
+                self._drafts = Drafts(self._store, self._models)
+            return self._drafts
+
+    def _answer(self, story: Found, options: Options) -> Answer:
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
         left_out = {story.id, *self._ids(options.exclude)}
         entries = in_order(story.packed or b"", options.curated)
@@ -128,9 +178,8 @@ class Service:
         if options.explain:
             whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
             items = [{**item, "why": why} for item, why in zip(items, whys, strict=True)]
-        return Answer(
-            story.url, story.model, story.generation, items, self._age(story), story.packed is not None
-        )
+        ranked = story.packed is not None
+        return Answer(story.url or None, story.model, story.generation, items, self._age(story), ranked)
 
     def story(self, url: str) -> Story:
         """Find the story at ``url``, any form of its address; raises as ``related``."""

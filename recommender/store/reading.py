@@ -217,6 +217,12 @@ def kept(connection: Connection) -> dict[str, bytes]:
     return {row.name: row.packed for row in connection.execute(select(known.c.name, known.c.packed))}
 
 
+def keeper(connection: Connection) -> int | None:
+    """Read who wrote what is kept; see ``Store.keeper``."""
+    newest: int | None = connection.scalar(select(func.max(known.c.generation)))
+    return newest
+
+
 def status(connection: Connection) -> Status:
     """Count everything; see ``Store.status``."""
     stories, removed, newest = connection.execute(

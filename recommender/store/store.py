@@ -271,6 +271,11 @@ class Store:
         with self._database.snapshot() as connection:
             return reading.kept(connection)
 
+    def keeper(self) -> int | None:
+        """Tell which generation wrote what is kept for the next, ``None`` if nothing is."""
+        with self._database.answering() as connection:
+            return reading.keeper(connection)
+
     def versions(self) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
         """Read the ids of all stories that are not removed, ascending, and a digest of each, (n,)."""
         from recommender.store import corpus
