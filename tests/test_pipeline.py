@@ -19,7 +19,7 @@ from recommender.errors import NothingToLearn, StoreLocked, UnsoundEvaluation, U
 from recommender.evaluation import BASELINES, cold
 from recommender.features import features
 from recommender.index import prepare
-from recommender.pipeline import importing, training
+from recommender.pipeline import importing
 from recommender.pipeline.evaluating import ask, judge
 from recommender.pipeline.exporting import export
 from recommender.pipeline.importing import import_paths
@@ -239,8 +239,8 @@ class TestTrainAndRecompute:
         self, newsroom: tuple[Store, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store, _ = newsroom
-        monkeypatch.setattr(training, "RECORD_WAIT", 0.0)
-        with Store.open(store.name) as other, other.writing("a test"), pytest.raises(StoreLocked):
+        monkeypatch.setattr("recommender.store.locking.TURN", 0.0)
+        with Store.open(store.name) as other, other._writer.transaction("a test"), pytest.raises(StoreLocked):
             train(store, tmp_path / "models")
         kept = models.active(tmp_path / "models")
         assert kept is not None

@@ -219,20 +219,60 @@ def test_a_failed_upgrade_changes_nothing(store_url: str, monkeypatch: pytest.Mo
 def test_a_second_writer_is_told_who_writes(store_url: str) -> None:
     with Store.open(store_url) as first, Store.open(store_url) as second:
         with first.writing("recompute"):
-            with pytest.raises(StoreLocked, match=r"process \d+ \(recompute, since 20.*Z\)"):
-                save(second, document(story("a")))
+            with (
+                pytest.raises(StoreLocked, match=r"process \d+ \(recompute, since 20.*Z\)"),
+                second.writing("import"),
+            ):
+                raise AssertionError("two at once")
             assert second.status().stories == 0  # readers do not care
+        with second.writing("import"):
+            save(second, document(story("a")))
+        assert first.status().stories == 1
+
+
+def test_a_story_can_be_saved_while_long_work_is_done(store_url: str) -> None:
+    with Store.open(store_url) as first, Store.open(store_url) as second, ThreadPoolExecutor(1) as other:
+        with first.writing("recompute"):
+            save(second, document(story("a")))
+            save(first, document(story("b")))
+            other.submit(save, first, document(story("c"))).result()
+            first.publish("m1", [])
+        assert first.status().stories == 3
+
+
+def test_transactions_take_turns(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(store_url) as first, Store.open(store_url) as second, ThreadPoolExecutor(1) as other:
+        inside, leave = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with first._writer.transaction("import"):
+                inside.set()
+                leave.wait()
+
+        holding = other.submit(hold)
+        inside.wait()
+        monkeypatch.setattr("recommender.store.locking.TURN", 0.05)
+        with pytest.raises(StoreLocked):
+            save(second, document(story("a")))
+        monkeypatch.setattr("recommender.store.locking.TURN", 20.0)
+        threading.Timer(0.1, leave.set).start()
         save(second, document(story("a")))
+        holding.result()
         assert first.status().stories == 1
 
 
 def test_a_second_thread_is_a_second_writer(store_url: str) -> None:
     with Store.open(store_url) as store, ThreadPoolExecutor(1) as other:
+
+        def work(name: str) -> int:
+            with store.writing("recompute"):
+                return save(store, document(story(name))).new
+
         with store.writing("import"), store.writing("again"):
             save(store, document(story("a")))
             with pytest.raises(StoreLocked, match=r"this process \(import\)"):
-                other.submit(save, store, document(story("b"))).result()
-        assert other.submit(save, store, document(story("b"))).result().new == 1
+                other.submit(work, "b").result()
+        assert other.submit(work, "b").result() == 1
 
 
 def test_a_writer_may_wait_for_its_turn(store_url: str) -> None:
@@ -276,8 +316,8 @@ def holder(store_url: str) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_dead_holders_lock_is_free(store_url: str, holder: subprocess.Popen[str]) -> None:
     with Store.open(store_url) as store:
-        with pytest.raises(StoreLocked, match=f"process {holder.pid} "):
-            save(store, document(story("a")))
+        with pytest.raises(StoreLocked, match=f"process {holder.pid} "), store.writing("import"):
+            raise AssertionError("two at once")
         holder.kill()
         holder.wait()
         with store.writing("import", wait=5):
@@ -289,10 +329,16 @@ def test_a_dead_holders_lock_is_free(store_url: str, holder: subprocess.Popen[st
 
 def test_a_lock_that_cannot_be_opened(sqlite_url: str, tmp_path: Path) -> None:
     with Store.open(sqlite_url) as store:
-        (tmp_path / "store.sqlite.lock").unlink()
-        (tmp_path / "store.sqlite.lock").mkdir()
-        with pytest.raises(StoreUnavailable, match=r"cannot open the lock .*store\.sqlite\.lock"):
+        for name in ("lock", "turn"):
+            (tmp_path / f"store.sqlite.{name}").unlink()
+            (tmp_path / f"store.sqlite.{name}").mkdir()
+        with pytest.raises(StoreUnavailable, match=r"cannot open the lock .*store\.sqlite\.turn"):
             save(store, document(story("a")))
+        with (
+            pytest.raises(StoreUnavailable, match=r"cannot open the lock .*store\.sqlite\.lock"),
+            store.writing("import"),
+        ):
+            raise AssertionError("without a lock")
 
 
 def test_readers_that_are_too_many(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

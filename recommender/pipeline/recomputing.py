@@ -62,6 +62,7 @@ def recompute(
     """
     search, ranker, name = active(root)
     with store.writing("recompute"):
+        revision = store.revision()  # what comes from now on may be in or not
         corpus = store.corpus()
         texts = Texts.of(corpus.titles, corpus.excerpts)
         space = _space(store, texts)
@@ -81,6 +82,7 @@ def recompute(
             parts=packer.parts.to_json(),
             vocabulary=space.vocabulary().to_bytes(),
             kept=known.parts(),
+            revision=revision,
         )
     return Recomputed(generation, name, len(corpus), len(corpus), lists.neighbours)
 

@@ -47,6 +47,7 @@ def refresh(
     search, ranker, name = active(root)
     with store.writing("recompute"):
         last = _Last.of(store)
+        revision = store.revision()
         ids, digests = store.versions()
         if last is not None and last.serves(name, k, search, len(ids)):
             now = _Now.of(store, last, search, ids, digests, engine)
@@ -61,6 +62,7 @@ def refresh(
                 np.setdiff1d(last.known.columns.ids, ids).tolist(),
                 vocabulary=now.space.vocabulary().to_bytes(),
                 kept=kept.parts(now.stable, len(last.known.columns)),
+                revision=revision,
             )
             return Recomputed(generation, name, len(ids), len(now.stories), lists.neighbours)
     return recompute(store, root, k, engine, progress)

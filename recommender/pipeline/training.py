@@ -19,9 +19,6 @@ from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Store
 
-RECORD_WAIT = 60.0
-"""Seconds to wait for another writer before a new model is recorded in the store."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -65,7 +62,5 @@ def train(
     model = models.write(root, ranker, index.search, data, report)
     if activate:
         models.activate(root, model.id)
-    # An import may be at work: what was learned is on the disk, and its record can wait for a minute.
-    with store.writing("train", wait=RECORD_WAIT):
-        store.record_model(model.id, report)
+    store.record_model(model.id, report)
     return Trained(model, report)

@@ -14,13 +14,14 @@ read, and see an old generation or a new one, never a mix.
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.importing import Saved
-from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
+from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
 
 __all__ = [
     "AliasKind",
     "AuditReader",
     "Card",
+    "Change",
     "CuratedLink",
     "Entry",
     "Found",

@@ -33,8 +33,8 @@ T = TypeVar("T")
 _READERS: dict[str, Any] = {"pool_size": 16, "max_overflow": 48, "pool_use_lifo": True}
 """More connections than a web server has threads (40): none waits for one.  16 stay open, last used first."""
 
-_WRITER: dict[str, Any] = {"pool_size": 1, "max_overflow": 0}
-"""The writer has a connection of its own: readers that are many must not keep it out."""
+_WRITER: dict[str, Any] = {"pool_size": 2, "max_overflow": 30}
+"""Writers have connections of their own: readers that are many must not keep them out."""
 
 _CACHE: Final = 4_000
 """KiB of pages that each connection to SQLite keeps.  The system keeps the file too: more is no faster."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from recommender.entries import AliasKind, Entry, Version, rank
 from recommender.store.database import chunks
@@ -58,9 +58,11 @@ def save(connection: Connection, entries: Iterable[Entry]) -> Saved:
     """Write a batch; see ``Store.save``."""
     told = {entry.origin: entry for entry in entries}
     origin_ids = _save_origins(connection, told)
-    stories, article_ids = _save_articles(connection, told, origin_ids)
+    # Nobody else counts at this moment: transactions take turns.
+    revision = 1 + connection.execute(_NEWEST).scalar_one()
+    stories, article_ids = _save_articles(connection, told, origin_ids, revision)
     _save_aliases(connection, told.values(), article_ids)
-    return stories + _save_links(connection, told, origin_ids, article_ids)
+    return stories + _save_links(connection, told, origin_ids, article_ids, revision)
 
 
 def forget(connection: Connection, names: Sequence[str]) -> int:
@@ -97,6 +99,7 @@ def _save_origins(connection: Connection, told: Mapping[str, Entry]) -> dict[str
     return ids
 
 
+_NEWEST = select(func.coalesce(func.max(articles.c.revision), 0))
 _STORED = select(
     articles.c.id,
     articles.c.key,
@@ -109,7 +112,7 @@ _STORED = select(
 
 
 def _save_articles(
-    connection: Connection, told: Mapping[str, Entry], origin_ids: Mapping[str, int]
+    connection: Connection, told: Mapping[str, Entry], origin_ids: Mapping[str, int], revision: int
 ) -> tuple[Saved, dict[str, int]]:
     """Let the best version of every story win; return the ids of all stories told, by key."""
     best = _fold(told.values())
@@ -121,7 +124,7 @@ def _save_articles(
     replaced: list[dict[str, Any]] = []
     changed = 0
     for key, telling in best.items():
-        values = _columns(telling, origin_ids)
+        values = _columns(telling, origin_ids) | {"revision": revision}
         row = stored.get(key)
         if row is None:
             new.append(values)
@@ -230,6 +233,7 @@ def _save_links(
     told: Mapping[str, Entry],
     origin_ids: Mapping[str, int],
     article_ids: Mapping[str, int],
+    revision: int,
 ) -> Saved:
     """Replace the links of the origins whose links changed."""
     stored: dict[int, list[tuple[int, str]]] = {}
@@ -241,6 +245,7 @@ def _save_links(
             stored.setdefault(origin_id, []).append((source_id, target))
     stale: list[int] = []
     fresh: list[dict[str, Any]] = []
+    relinked: set[int] = set()
     added = removed = 0
     for origin, entry in told.items():
         origin_id, source_id = origin_ids[origin], article_ids[entry.versions[0].key]
@@ -248,6 +253,7 @@ def _save_links(
         now = [(source_id, target) for target in entry.links]
         if now == old:
             continue
+        relinked |= {source_id, *(source for source, _ in old)}
         if old:
             stale.append(origin_id)
         fresh += [
@@ -260,4 +266,6 @@ def _save_links(
         connection.execute(delete(links).where(links.c.origin_id.in_(chunk)))
     if fresh:
         connection.execute(insert(links), fresh)
+    for chunk in chunks(sorted(relinked)):
+        connection.execute(update(articles).where(articles.c.id.in_(chunk)).values(revision=revision))
     return Saved(links_added=added, links_removed=removed)

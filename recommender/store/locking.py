@@ -1,10 +1,12 @@
 """One writer at a time, whoever it is: a thread, a process, a machine.
 
-SQLite alone would let writers take turns, but versions 3.7.0 to 3.51.2, which
-most systems still carry, can damage a write-ahead log that two connections
-write at the same moment.  And an import that met a recompute half-way would
-be a puzzle on any database.  The lock belongs to the kernel or to the server,
-so it goes with its holder however that ends.
+There are two locks.  Long work, such as an import or a recompute, holds one
+from its beginning to its end: an import that met a recompute half-way would be
+a puzzle.  Each transaction holds the other, so that stories can be posted
+while long work is done.  (SQLite alone would let writers take turns, but
+versions 3.7.0 to 3.51.2, which most systems still carry, can damage a
+write-ahead log that two connections write at the same moment.)  Locks belong to
+the kernel or to the server, so they go with their holder however that ends.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from sqlalchemy import Connection, exc, text
 from recommender.articles import iso
 from recommender.errors import StoreLocked, StoreUnavailable
 from recommender.store.database import Database
+
+TURN = 15.0
+"""Seconds after which it is no use to wait for the end of another's transaction."""
 
 _POLL = 0.02
 """Seconds between two looks at a lock that is waited for."""
@@ -55,20 +60,22 @@ def _not_inherited(descriptor: int) -> Iterator[None]:
 
 
 class Writer:
-    """The right to write, and the connection to write with.
+    """The right to write, and the connections to write with.
 
-    Reentrant within a thread; another thread of the process is another writer.
+    Long work is reentrant within a thread; another thread of the process is
+    another writer.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._thread = threading.RLock()
+        self._worker: int | None = None
         self._connection: Connection | None = None
         self._purpose = ""
 
     @contextmanager
     def hold(self, purpose: str, wait: float = 0.0) -> Iterator[None]:
-        """Be the writer; see ``Store.writing``."""
+        """Be the one who does long work; see ``Store.writing``."""
         deadline = time.monotonic() + wait
         if not self._thread.acquire(timeout=wait):
             raise StoreLocked(f"{self._database.name} is being written by this process ({self._purpose})")
@@ -76,30 +83,52 @@ class Writer:
             if self._connection is not None:
                 yield
                 return
-            with self._database.writing() as connection, self._lock(connection, purpose, deadline):
+            with self._database.writing() as connection, self._working(connection, purpose, deadline):
                 self._connection, self._purpose = connection, purpose
+                self._worker = threading.get_ident()
                 try:
                     yield
                 finally:
-                    self._connection = None
+                    self._connection = self._worker = None
         finally:
             self._thread.release()
 
     @contextmanager
     def transaction(self, purpose: str) -> Iterator[Connection]:
-        """Be the writer for one transaction: committed at the end of the block, or nothing of it is."""
-        with self.hold(purpose):
-            assert self._connection is not None  # noqa: S101 (hold sets it; for mypy)
+        """Write in one transaction: committed at the end of the block, or nothing of it is.
+
+        Others may do long work meanwhile; for their transactions it waits.
+        """
+        if self._worker == threading.get_ident() and self._connection is not None:
             if self._connection.invalidated:  # it would reconnect, but the lock was the lost session's
                 raise StoreUnavailable(f"{self._database.name}: the connection was lost, begin again")
-            with self._database.translated(), self._connection.begin():
+            with self._turn(self._connection, purpose):
                 yield self._connection
+        else:
+            with self._database.writing() as connection, self._turn(connection, purpose):
+                yield connection
 
-    def _lock(self, connection: Connection, purpose: str, deadline: float) -> AbstractContextManager[None]:
+    def _working(self, connection: Connection, purpose: str, deadline: float) -> AbstractContextManager[None]:
         name, path = self._database.name, self._database.path
         if path is None:
             return _advisory_lock(connection, name, purpose, deadline)
         return _file_lock(path.with_name(f"{path.name}.lock"), name, purpose, deadline)
+
+    @contextmanager
+    def _turn(self, connection: Connection, purpose: str) -> Iterator[None]:
+        name, path = self._database.name, self._database.path
+        deadline = time.monotonic() + TURN
+        if path is not None:
+            lock = _file_lock(path.with_name(f"{path.name}.turn"), name, purpose, deadline)
+            with lock, self._database.translated(), connection.begin():
+                yield
+            return
+        with self._database.translated(), connection.begin():
+            while not connection.scalar(_TRY_TURN):
+                if time.monotonic() >= deadline:
+                    raise StoreLocked(f"{name}: another transaction takes longer than {TURN:g} s")
+                time.sleep(_POLL)
+            yield
 
 
 @contextmanager
@@ -140,6 +169,7 @@ def _try_flock(descriptor: int) -> bool:
 
 # One lock for each schema of a database: 1919247215 is "reco" in ASCII.
 _KEY = "1919247215, hashtext(coalesce(current_schema(), ''))"
+_TRY_TURN = text("SELECT pg_try_advisory_xact_lock(1919247216, hashtext(coalesce(current_schema(), '')))")
 _TRY = text(f"SELECT pg_try_advisory_lock({_KEY})")
 _UNLOCK = text(f"SELECT pg_advisory_unlock({_KEY}), set_config('application_name', '', false)")
 _SIGN = text("SELECT set_config('application_name', :holder, false)")

@@ -8,7 +8,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Integer, and_, bindparam, case, false, func, select, union_all
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    select,
+    union_all,
+)
 
 from recommender.store.database import Database, Prepared, chunks
 from recommender.store.schema import (
@@ -63,6 +73,15 @@ class Generation(NamedTuple):
     model: str
     created_at: int
     stories: int
+    revision: int | None = None
+
+
+class Change(NamedTuple):
+    """A story that changed, and the revision in which it did."""
+
+    id: int
+    removed: bool
+    revision: int
 
 
 class ModelRecord(NamedTuple):
@@ -92,7 +111,7 @@ class Status:
 
 
 # The active generation is looked up in the same statement, so a publish between the two cannot mix them.
-_active = select(func.max(generations.c.id)).scalar_subquery()
+_active = select(func.max(generations.c.id)).where(generations.c.lists.is_not(None)).scalar_subquery()
 
 _lists = select(generations.c.lists).where(generations.c.id == _active).scalar_subquery()
 
@@ -221,6 +240,33 @@ def keeper(connection: Connection) -> int | None:
     """Read who wrote what is kept; see ``Store.keeper``."""
     newest: int | None = connection.scalar(select(func.max(known.c.generation)))
     return newest
+
+
+def revision(connection: Connection) -> int:
+    """Read the number of the last change; see ``Store.revision``."""
+    newest: int = connection.execute(select(func.coalesce(func.max(articles.c.revision), 0))).scalar_one()
+    return newest
+
+
+def changes(connection: Connection, after: int) -> list[Change]:
+    """Read what changed; see ``Store.changes``."""
+    query = select(articles.c.id, articles.c.removed, articles.c.revision)
+    query = query.where(articles.c.revision > after).order_by(articles.c.revision, articles.c.id)
+    return [Change(*row) for row in connection.execute(query)]
+
+
+def some_lists(
+    connection: Connection, generation: int, ids: Sequence[int]
+) -> dict[int, tuple[bytes, bytes | None]]:
+    """Read some lists; see ``Store.lists``."""
+    query = select(neighbours.c.article_id, neighbours.c.packed, neighbours.c.reasons).where(
+        neighbours.c.generation == _lists, _active == generation
+    )
+    return {
+        article: (packed, reasons)
+        for chunk in chunks(ids)
+        for article, packed, reasons in connection.execute(query.where(neighbours.c.article_id.in_(chunk)))
+    }
 
 
 def status(connection: Connection) -> Status:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -62,10 +62,15 @@ articles = Table(
     Column("digest", Text, nullable=False),
     Column("card", Text, nullable=False),
     Column("details", Text, nullable=False),
+    Column("revision", Id, nullable=False, server_default="0", index=True),
     # Packed neighbours name stories by id: an id must never come to mean another story.
     sqlite_autoincrement=True,
 )
-"""One row a story: the version of it that won (``recommender.entries``)."""
+"""One row a story: the version of it that won (``recommender.entries``).
+
+``revision`` counts the batches that changed stories, and is that of the last one that changed this one or
+its links: so who keeps up with them asks for what is greater than what it has seen.
+"""
 
 aliases = Table(
     "aliases",
@@ -101,13 +106,14 @@ generations = Table(
     Column("stories", Integer, nullable=False),
     Column("parts", Text),
     Column("lists", Id),
+    Column("revision", Id),
     sqlite_autoincrement=True,
 )
-"""Published recomputes; the one with the greatest id is served.
+"""Published recomputes; of those with ``lists`` the one with the greatest id is served.
 
 ``parts`` says what those in its ``neighbours.reasons`` are: the JSON of ``reasons.Parts``; null without any.
 ``lists`` is the generation under whose number its lists stand: its own, or that of the one whose lists it
-amended.
+amended; null while they are written.  ``revision`` is the greatest of the stories that were ranked.
 """
 
 neighbours = Table(

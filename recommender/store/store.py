@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,7 @@ from recommender.store.database import Database
 from recommender.store.importing import Saved
 from recommender.store.locking import Writer
 from recommender.store.publishing import Listed
-from recommender.store.reading import Card, Found, Generation, ModelRecord, Status
+from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,15 +103,15 @@ class Store:
 
     @contextmanager
     def writing(self, purpose: str, *, wait: float = 0.0) -> Iterator[None]:
-        """Be the one writer of this store for the length of a ``with`` block.
+        """Be the only one who does long work on this store, for the length of a ``with`` block.
 
-        ``save``, ``publish`` and the other writing methods do this by
-        themselves; a block around several keeps other writers out between
-        them.  It may be entered again inside itself by the same thread.  It is
-        no transaction.  ``purpose`` is a word or two for who is refused, and
-        ``wait`` the seconds to wait for the other writer.
+        Others who ask for the same are refused.  Who only calls ``save`` or
+        another writing method is not: single transactions take turns.  It may
+        be entered again inside itself by the same thread.  It is no
+        transaction.  ``purpose`` is a word or two for who is refused, and
+        ``wait`` the seconds to wait for the other one.
 
-        Raises StoreLocked, naming the process that writes and since when.
+        Raises StoreLocked, naming the process that works and since when.
         """
         with self._writer.hold(purpose, wait):
             yield
@@ -124,7 +125,7 @@ class Store:
         of different origins are united.  If a batch names an origin twice, the
         last one counts.
 
-        Raises StoreLocked if somebody else writes.
+        Raises StoreLocked if another transaction does not end.
         """
         with self._writer.transaction("import") as connection:
             return importing.save(connection, entries)
@@ -134,7 +135,7 @@ class Store:
 
         Their stories stay: only a document that says ``removed`` takes a story
         back.  Unknown origins are ignored.  Returns the number of links
-        dropped.  Raises StoreLocked if somebody else writes.
+        dropped.  Raises StoreLocked if another transaction does not end.
         """
         with self._writer.transaction("import") as connection:
             return importing.forget(connection, origins)
@@ -147,12 +148,14 @@ class Store:
         parts: str | None = None,
         vocabulary: bytes | None = None,
         kept: Iterable[tuple[str, bytes]] = (),
+        revision: int | None = None,
     ) -> int:
         """Publish a recompute: readers see the old generation until all of the new one is there.
 
         ``stories`` yields a story's id and its ranked neighbours, the bytes of
         a ``NEIGHBOUR_DTYPE`` array, best first; it is consumed as it is
-        written, inside the transaction.  Neighbours of generations older than
+        written, in many transactions, of which the last serves the generation.
+        To be called inside ``writing``.  Neighbours of generations older than
         the one before are deleted.  Returns the new generation's number.
 
         What explains the lists may come with them: after the neighbours the
@@ -160,13 +163,15 @@ class Store:
         the ``vocabulary`` in which stories were compared, as
         ``terms.Vocabulary`` writes it.  ``kept`` is what the next recompute may
         begin from, part by part; it replaces what was kept before.
+        ``revision`` is that of the stories that were ranked.
 
         Any failure, of ``stories`` too, leaves the old generation served.
         Raises ValueError for bytes that are no such array, StoreLocked if
-        somebody else writes.
+        another transaction does not end.
         """
-        with self._writer.transaction("publish") as connection:
-            return publishing.publish(connection, model, stories, parts, vocabulary, kept)
+        with self.writing("publish"):
+            begin = partial(self._writer.transaction, "publish")
+            return publishing.publish(begin, model, stories, parts, vocabulary, kept, revision)
 
     def amend(
         self,
@@ -176,6 +181,7 @@ class Store:
         *,
         vocabulary: bytes | None = None,
         kept: Iterable[tuple[str, bytes]] = (),
+        revision: int | None = None,
     ) -> int:
         """Publish a generation that has the lists of ``amended`` but for those ``changed`` and ``gone``.
 
@@ -185,12 +191,20 @@ class Store:
         StaleGeneration if ``amended`` is not the one served.
         """
         with self._writer.transaction("publish") as connection:
-            return publishing.amend(connection, amended, changed, gone, vocabulary, kept)
+            return publishing.amend(connection, amended, changed, gone, vocabulary, kept, revision)
+
+    def put(self, generation: int, changed: Iterable[Listed]) -> None:
+        """Replace some lists of a generation, or add them; they are of its model and have its parts.
+
+        Raises as ``publish``, and StaleGeneration if it is not the one served.
+        """
+        with self._writer.transaction("put") as connection:
+            publishing.put(connection, generation, changed)
 
     def record_model(self, model: str, report: Mapping[str, Any]) -> None:
         """Remember that a model was trained, with a report JSON can hold; the same model again replaces it.
 
-        Raises StoreLocked if somebody else writes.
+        Raises StoreLocked if another transaction does not end.
         """
         with self._writer.transaction("train") as connection:
             publishing.record_model(connection, model, report)
@@ -275,6 +289,24 @@ class Store:
         """Tell which generation wrote what is kept for the next, ``None`` if nothing is."""
         with self._database.answering() as connection:
             return reading.keeper(connection)
+
+    def revision(self) -> int:
+        """Tell the number of the last change of any story, 0 before the first."""
+        with self._database.answering() as connection:
+            return reading.revision(connection)
+
+    def changes(self, revision: int) -> list[Change]:
+        """List the stories that were new, changed or linked after a revision, in the order of that."""
+        with self._database.answering() as connection:
+            return reading.changes(connection, revision)
+
+    def lists(self, generation: int, ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
+        """Read lists of the generation that is served, by story, and the reasons for them.
+
+        Nothing of another generation.
+        """
+        with self._database.answering() as connection:
+            return reading.some_lists(connection, generation, ids)
 
     def versions(self) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
         """Read the ids of all stories that are not removed, ascending, and a digest of each, (n,)."""
