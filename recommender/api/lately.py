@@ -36,7 +36,7 @@ As long as those answers that everybody else may keep for the shortest time.
 """
 
 LOOKS: Final = 0.25
-"""Seconds between two looks at a store that is a server; at a file, every request looks: it takes 3 µs."""
+"""Seconds between two looks at a store that is a server; at a file, every request looks: it takes 0.5 µs."""
 
 LONGEST: Final = 1_000
 """Bytes of a query at most: those of readers are shorter."""
