@@ -9,6 +9,8 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from recommender.api.transport import HEADERS
+
 _HOUR: Final = 3_600
 _DAY: Final = 24 * _HOUR
 
@@ -56,17 +58,17 @@ class Answered(Response):
             *self._validators,
             (b"content-length", b"%d" % len(body)),
             (b"content-type", b"application/json"),
+            *HEADERS,
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer a request; nothing has to be added on the way."""
+        status, headers, body = 200, self.raw_headers, self.body
         conditions = [value for name, value in scope["headers"] if name == b"if-none-match"]
         if conditions and _has(b",".join(conditions).decode("latin-1"), self.tag):
-            unchanged = Response(status_code=304)
-            unchanged.raw_headers = self._validators
-            await unchanged(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+            status, headers, body = 304, [*self._validators, *HEADERS], b""
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _has(condition: str, etag: str) -> bool:
