@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
-from recommender.corpus import Neighbour, in_order
+from recommender.corpus import Neighbour, copies, unpacked
 from recommender.errors import UnknownStory
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.explaining import Explainer
@@ -21,12 +21,11 @@ from recommender.store import Found, Store
 from recommender.urls import canonical
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The related stories of a story.
 
-    ``url`` is the story's own, as its publisher writes it.  ``items`` are JSON
-    objects, read when they are looked into, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
+    ``url`` is the story's own, as its publisher writes it.  ``texts`` are JSON
+    objects, best first: ``rank`` from 1, ``score`` (0–1, four decimals),
     ``source`` (``curated``, ``model``, or ``fill`` with score 0), the fields of
     ``articles.card``, and ``alternates``: of its copies the fields
     ``ALTERNATE``; if asked for also ``why`` (``Explainer.explain``).
@@ -39,14 +38,19 @@ class Answer:
     url: str
     model: str | None
     generation: int | None
-    items: Sequence[Mapping[str, Any]]
+    texts: Sequence[str]
     age: float | None
     ranked: bool = True
 
+    @property
+    def items(self) -> list[Shown]:
+        """The objects of ``texts``, each read when it is looked into."""
+        return list(map(Shown, self.texts))
+
     def json(self) -> bytes:
         """Write the answer as HTTP and ``--json`` give it; equal answers are equal bytes."""
-        head = {"url": self.url, "model": self.model, "generation": self.generation}
-        return orjson.dumps({**head, "items": self.items}, default=_text)
+        head = _json({"url": self.url, "model": self.model, "generation": self.generation})
+        return f'{head[:-1]},"items":[{",".join(self.texts)}]}}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +122,19 @@ class Service:
         story = self._find(url, reasons=options.explain)
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
         left_out = {story.id, *self._ids(options.exclude)}
-        entries = in_order(story.packed or b"", options.curated)
-        chosen = list(islice(choose(entries, left_out, filters, self._store.cards), options.limit))
+        packed = story.packed or b""
+        entries, alike = unpacked(packed, options.curated), copies(packed, options.curated)
+        chosen = list(islice(choose(entries, alike, left_out, filters, self._store.cards), options.limit))
         shown: list[Placed] = list(chosen)
         if options.fill and len(chosen) < options.limit:
-            more = self._fill(story, filters, entries, chosen, left_out)
+            more = self._fill(story, filters, alike, chosen, left_out)
             shown += [(None, card, ()) for card in islice(more, options.limit - len(chosen))]
-        items: list[Mapping[str, Any]] = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
+        texts = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
         if options.explain:
             whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
-            items = [{**item, "why": why} for item, why in zip(items, whys, strict=True)]
+            texts = [f'{text[:-1]},"why":{_json(why)}}}' for text, why in zip(texts, whys, strict=True)]
         return Answer(
-            story.url, story.model, story.generation, items, self._age(story), story.packed is not None
+            story.url, story.model, story.generation, texts, self._age(story), story.packed is not None
         )
 
     def story(self, url: str) -> Story:
@@ -167,7 +172,7 @@ class Service:
         self,
         story: Found,
         filters: Filters,
-        entries: Sequence[Neighbour],
+        alike: Sequence[Neighbour],
         chosen: Sequence[Chosen],
         left_out: set[int],
     ) -> Iterator[Shown]:
@@ -178,8 +183,8 @@ class Service:
         options = filters.options
         hidden = left_out | {one.neighbour.article for one in chosen}
         if options.duplicates != "show":
-            groups = known(entries, left_out) | {one.neighbour.group for one in chosen} - {0}
-            hidden |= {one.article for one in entries if one.group in groups}
+            groups = known(alike, left_out) | {one.neighbour.group for one in chosen}
+            hidden |= {one.article for one in alike if one.group in groups}
         now = int(filters.now)
         moment = now if story.published_at is None else min(story.published_at, now)
         rows = NEAREST_NARROW if options.narrow else NEAREST
@@ -194,21 +199,18 @@ class Service:
                 yield found.id
 
 
-def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> Shown:
+def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> str:
     """Write an item around the text of its card, which is not read."""
     score, source = 0.0, "fill"
     if neighbour is not None:
-        score, source = neighbour.score, "curated" if neighbour.curated else "model"
+        _, score, place, _ = neighbour
+        source = "curated" if place else "model"
     alternates = _json([{name: copy[name] for name in ALTERNATE} for copy in copies]) if copies else "[]"
-    return Shown(
-        f'{{"rank":{rank},"score":{_json(score)},"source":"{source}",{card.text[1:-1]}'
-        f',"alternates":{alternates}}}'
+    # A score of four decimals is the same in Python and in JSON.
+    return (
+        f'{{"rank":{rank},"score":{score},"source":"{source}",{card.text[1:-1]},"alternates":{alternates}}}'
     )
 
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _text(item: Shown) -> orjson.Fragment:
-    return orjson.Fragment(item.text)
