@@ -62,31 +62,36 @@ def _collapsed(
 ) -> Iterator[Chosen]:
     options = filters.options
     read_before = known(copies, left_out)
-    least = options.min_score
-
-    def admitted(listed: Iterable[Neighbour]) -> Iterator[Neighbour]:
-        return (one for one in listed if one[0] not in left_out and (one[1] >= least or one.curated))
-
-    groups = {} if options.duplicates == "show" else _groups(admitted(copies))
-    left = admitted(entries)
-    cards: dict[int, Shown | None] = {}
+    groups = {} if options.duplicates == "show" else _groups(_admitted(copies, left_out, options))
     # Without filters almost all neighbours pass: no more cards are read than are likely shown.
-    step = None if options.reads_cards else options.limit
-    while batch := list(islice(left, step)):
-        # Which of its copies stands for a group is known once all of them are read.
-        wanted = [member.article for one in batch for member in groups.get(one.group, (one,))]
-        missing = [article for article in dict.fromkeys(wanted) if article not in cards]
-        found = read(missing)
-        for article in missing:
-            cards[article] = filters.shown(found[article]) if article in found else None
+    step = None if options.reads_cards else options.limit + len(left_out) - 1
+    cards: dict[int, Shown] = {}
+    seen: set[int] = set()
+    entries = iter(entries)
+    while listed := list(islice(entries, step)):
+        batch = _admitted(listed, left_out, options)
+        wanted = [one.article for one in batch]
+        if groups:
+            # Which of its copies stands for a group is known once all of them are read.
+            wanted += [member.article for one in batch for member in groups.get(one.group, ())]
+            wanted = [article for article in dict.fromkeys(wanted) if article not in seen]
+            seen.update(wanted)
+        for article, card in read(wanted).items():
+            if (shown := filters.shown(card)) is not None:
+                cards[article] = shown
         for one in batch:
-            members = groups.get(one.group)
+            members = groups.get(one.group) if groups else None
             if members is None:
-                if (card := cards[one.article]) is not None:
-                    yield _chosen((one, card, ()))
+                if one.article in cards:
+                    yield _chosen((one, cards[one.article], ()))
             elif one.curated or one.group not in read_before:
-                passing = [(each, card) for each in members if (card := cards[each.article]) is not None]
+                passing = [(each, cards[each.article]) for each in members if each.article in cards]
                 yield from _foremost(one, passing, options)
+
+
+def _admitted(listed: Iterable[Neighbour], left_out: Collection[int], options: Options) -> list[Neighbour]:
+    least = options.min_score
+    return [one for one in listed if one[0] not in left_out and (one[1] >= least or one[2])]
 
 
 def _groups(copies: Iterable[Neighbour]) -> Mapping[int, list[Neighbour]]:
