@@ -13,12 +13,12 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
 from rich.console import Console
 
@@ -115,11 +115,15 @@ def test_the_table_names_who_else_has_a_story() -> None:
         for name, domain in [("One", "one.example"), ("", "two.example"), ("One", "one.example"), ("", "")]
     ]
     item = copies[0] | {"rank": 1, "score": 0.5, "source": "model"}
-    answer = Answer("https://news.example/x", "m1", 1, [item | {"alternates": copies[1:]}], None)
+
+    def told(**more: Any) -> str:
+        return orjson.dumps(item | more).decode()
+
+    answer = Answer("https://news.example/x", "m1", 1, [told(alternates=copies[1:])], None)
     assert "also: two.example, One, https://one.example/a" in printed(answer)
-    assert "also:" not in printed(replace(answer, items=[item | {"alternates": []}]))
+    assert "also:" not in printed(answer._replace(texts=[told(alternates=[])]))
     assert "No recompute has seen this story yet" not in printed(answer)
-    assert "No recompute has seen this story yet" in printed(replace(answer, ranked=False))
+    assert "No recompute has seen this story yet" in printed(answer._replace(ranked=False))
 
 
 def test_curated_off_knows_no_links(newsroom: Run) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from rich.console import Console
 from test_cli import FORMS, SEED, SEEDS, run_in
@@ -44,7 +45,7 @@ def shown(why: Mapping[str, Any], title: str = "A title", **more: Any) -> str:
         "why": why,
     }
     console = Console(width=120, file=io.StringIO())
-    answer = Answer("https://news.example/x", "m1", 7, [item], None, **more)
+    answer = Answer("https://news.example/x", "m1", 7, [orjson.dumps(item).decode()], None, **more)
     console.print(explained(answer, datetime(2024, 1, 3, tzinfo=UTC)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

@@ -103,9 +103,8 @@ def test_the_default_is_the_answer_without_why(newsroom: Newsroom) -> None:
     service = newsroom(story("asked"), story("a"), story("b"))
     plain = service.related(key("asked"))
     told = service.related(key("asked"), Options(explain=True))
-    for item in told.items:
-        del item["why"]
-    assert told.json() == plain.json()
+    texts = [text[: text.index(',"why":')] + "}" for text in told.texts]
+    assert told._replace(texts=texts).json() == plain.json()
 
 
 def test_explaining_costs_one_read_more_at_most(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:

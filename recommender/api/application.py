@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 import recommender
 from recommender.api import health, problems, reference, routes
@@ -28,45 +28,53 @@ _log = logging.getLogger(__name__)
 
 
 class Application(FastAPI):
-    """FastAPI, and what is true of every response: those to unknown paths and of errors too."""
+    """FastAPI, and what is true of every response: those to unknown paths and of errors too.
+
+    ``direct`` has, by path, what answers a GET without FastAPI's and
+    Starlette's way to it, which takes longer than most answers: routes that are
+    asked by parameters alone have no body, files or dependencies to be
+    prepared for.  With middleware, which is to see them, they go all the way.
+    """
+
+    def __init__(self, opening: Opening, lately: Lately, **described: Any) -> None:
+        super().__init__(**described)
+        self.state.opening = opening
+        self.state.lately = self._lately = lately
+        self.direct: dict[str, Callable[[Request], Awaitable[Response]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; HEAD is answered wherever GET is."""
         if scope["type"] == "http":
-            send = secured(send)
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET"}
                 send = without_body(send)
-            if scope["method"] == "GET" and (known := await self.state.lately.find(scope)) is not None:
-                await known(scope, receive, send)
+            if scope["method"] == "GET" and scope["path"] in self.direct and not self.user_middleware:
+                await self._answer(scope, receive, send)
                 return
+            send = secured(send)
         await super().__call__(scope, receive, send)
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put together what a request goes through.
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Response | None = await self._lately.find(scope)
+        if answer is None:
+            scope["app"] = self
+            try:
+                answer = await self.direct[scope["path"]](Request(scope))
+            except Exception as error:  # noqa: BLE001  (raised again, where Starlette tells what to answer)
+                await self._fail(error, scope, receive, secured(send))
+                return
+        await answer(scope, receive, send)
 
-        Routes that are asked by parameters alone go the short way: they have
-        no body, files or dependencies to be prepared for.
-        """
-        prepared = super().build_middleware_stack()
-        # Starlette's own, which prepares nothing, around routes that need not be searched for.
-        routes = {route.path: route.app for route in self.routes if isinstance(route, QueryRoute)}
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what Starlette answers where ``error`` is raised."""
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await routes[scope["path"]](scope, receive, send)
+        async def failing(*_: Any) -> None:
+            raise error
 
         named = self.exception_handlers.items()
         handlers = {kind: handler for kind, handler in named if kind is not Exception}
-        straight: ASGIApp = ExceptionMiddleware(answer, handlers)
-        for added in reversed(self.user_middleware):
-            straight = added.cls(straight, *added.args, **added.kwargs)
-        straight = ServerErrorMiddleware(straight, self.exception_handlers[Exception])
-
-        async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-            short = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in routes
-            await (straight if short else prepared)(scope, receive, send)
-
-        return dispatch
+        handled = ExceptionMiddleware(failing, handlers)
+        await ServerErrorMiddleware(handled, self.exception_handlers[Exception])(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Describe the API; made once."""
@@ -83,7 +91,10 @@ def create_app(settings: Settings) -> Application:
 
     A setting that no store can have ends the start: SettingsError, MissingExtra.
     """
+    opening = Opening(settings.store, settings.models)
     app = Application(
+        opening,
+        Lately(settings.cache * 1_000_000, opening),
         title="Related stories",
         description="For any story's URL, the stories most worth reading next.",
         version=recommender.__version__,
@@ -93,10 +104,9 @@ def create_app(settings: Settings) -> Application:
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
-    app.state.opening = Opening(settings.store, settings.models)
-    app.state.lately = Lately(settings.cache * 1_000_000, app.state.opening)
     problems.install(app)
     routes.install(app)
+    app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)

@@ -23,12 +23,14 @@ class QueryRoute(APIRoute):
     """A route of a coroutine that takes the request and ``query``, a model of all its parameters.
 
     Fields that are tuples may be repeated; of any other parameter the last
-    one counts.  Raises RequestValidationError as FastAPI does.
+    one counts.  ``answer`` is called with a request and raises what the
+    coroutine does, and RequestValidationError as FastAPI does.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.app = request_response(self.get_route_handler())
+        self.answer = self.get_route_handler()
+        self.app = request_response(self.answer)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Make what answers a request; called once for a route."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.types import Message, Send
 
-_HEADERS = (
+HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+"""The security headers."""
 
 
 def secured(send: Send) -> Send:
@@ -17,7 +20,7 @@ def secured(send: Send) -> Send:
         if message["type"] == "http.response.start":
             given = message.get("headers", ())
             names = {name.lower() for name, _ in given}
-            message = {**message, "headers": [*given, *(one for one in _HEADERS if one[0] not in names)]}
+            message = {**message, "headers": [*given, *(one for one in HEADERS if one[0] not in names)]}
         await send(message)
 
     return send_secured

@@ -88,6 +88,7 @@ def run(chosen: Settings, taken: socket.socket) -> None:
         workers=chosen.workers,
         log_level="warning",
         access_log=False,  # is of a lower level, but every line of it would be made
+        proxy_headers=False,  # no answer hangs on who asks, or on how
     )
     if chosen.workers > 1:
         Multiprocess(config, sockets=[taken]).run()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -25,54 +27,74 @@ class Chosen(NamedTuple):
     copies: tuple[Shown, ...] = ()
 
 
+_chosen: Final = partial(tuple.__new__, Chosen)
+"""``Chosen`` for three fields, without a call in Python for each."""
+
+
 def choose(
-    entries: Sequence[Neighbour], left_out: Collection[int], filters: Filters, read: Read
+    entries: Iterable[Neighbour],
+    copies: Sequence[Neighbour],
+    left_out: Collection[int],
+    filters: Filters,
+    read: Read,
 ) -> Iterator[Chosen]:
     """Yield the neighbours to show, in order, more than ``limit`` if there are more.
 
-    ``entries`` are in the order of ``corpus.in_order``.  Those ``left_out``,
-    by id, are never shown.
+    ``entries`` are in the order of ``corpus.unpacked``; ``copies`` are those
+    of ``corpus.copies``.  Those ``left_out``, by id, are never shown.
     """
     options = filters.options
-    chosen = _collapsed(entries, left_out, filters, read)
+    chosen = _collapsed(entries, copies, left_out, filters, read)
     return diversified(list(chosen), options) if options.diversity else chosen
 
 
-def known(entries: Sequence[Neighbour], left_out: Collection[int]) -> set[int]:
+def known(copies: Sequence[Neighbour], left_out: Collection[int]) -> set[int]:
     """Find the groups a reader has read: copies of the story itself, and of those left out."""
-    return {OWN} | {one.group for one in entries if one.group and one.article in left_out}
+    return {OWN} | {one.group for one in copies if one.article in left_out}
 
 
 def _collapsed(
-    entries: Sequence[Neighbour], left_out: Collection[int], filters: Filters, read: Read
+    entries: Iterable[Neighbour],
+    copies: Sequence[Neighbour],
+    left_out: Collection[int],
+    filters: Filters,
+    read: Read,
 ) -> Iterator[Chosen]:
     options = filters.options
-    read_before = known(entries, left_out)
-    least = options.min_score
-    entries = [one for one in entries if one.article not in left_out and (one.score >= least or one.curated)]
-    groups = {} if options.duplicates == "show" else _groups([one for one in entries if one.group])
-    cards: dict[int, Shown | None] = {}
+    read_before = known(copies, left_out)
+    groups = {} if options.duplicates == "show" else _groups(_admitted(copies, left_out, options))
     # Without filters almost all neighbours pass: no more cards are read than are likely shown.
-    step = (len(entries) or 1) if options.reads_cards else options.limit
-    for start in range(0, len(entries), step):
-        batch = entries[start : start + step]
-        # Which of its copies stands for a group is known once all of them are read.
-        wanted = [member.article for one in batch for member in groups.get(one.group, (one,))]
-        missing = [article for article in dict.fromkeys(wanted) if article not in cards]
-        found = read(missing)
-        for article in missing:
-            cards[article] = filters.shown(found[article]) if article in found else None
+    step = None if options.reads_cards else options.limit + len(left_out) - 1
+    cards: dict[int, Shown] = {}
+    seen: set[int] = set()
+    entries = iter(entries)
+    while listed := list(islice(entries, step)):
+        batch = _admitted(listed, left_out, options)
+        wanted = [one.article for one in batch]
+        if groups:
+            # Which of its copies stands for a group is known once all of them are read.
+            wanted += [member.article for one in batch for member in groups.get(one.group, ())]
+            wanted = [article for article in dict.fromkeys(wanted) if article not in seen]
+            seen.update(wanted)
+        for article, card in read(wanted).items():
+            if (shown := filters.shown(card)) is not None:
+                cards[article] = shown
         for one in batch:
-            members = groups.get(one.group)
+            members = groups.get(one.group) if groups else None
             if members is None:
-                if (card := cards[one.article]) is not None:
-                    yield Chosen(one, card)
+                if one.article in cards:
+                    yield _chosen((one, cards[one.article], ()))
             elif one.curated or one.group not in read_before:
-                copies = [(each, card) for each in members if (card := cards[each.article]) is not None]
-                yield from _foremost(one, copies, options)
+                passing = [(each, cards[each.article]) for each in members if each.article in cards]
+                yield from _foremost(one, passing, options)
 
 
-def _groups(copies: Sequence[Neighbour]) -> Mapping[int, list[Neighbour]]:
+def _admitted(listed: Iterable[Neighbour], left_out: Collection[int], options: Options) -> list[Neighbour]:
+    least = options.min_score
+    return [one for one in listed if one[0] not in left_out and (one[1] >= least or one[2])]
+
+
+def _groups(copies: Iterable[Neighbour]) -> Mapping[int, list[Neighbour]]:
     """List the members of every group of copies, in their order."""
     groups: dict[int, list[Neighbour]] = defaultdict(list)
     for one in copies:
@@ -84,7 +106,7 @@ def _foremost(one: Neighbour, passing: list[tuple[Neighbour, Shown]], options: O
     """Yield a neighbour if it stands for its group, of which those pass that are given, best placed first."""
     # Stable: an editor's choice comes before the better placed.
     passing.sort(key=lambda pair: not pair[0].curated)
-    if passing and passing[0][0] is one:
+    if passing and passing[0][0] == one:
         collapsed = options.duplicates == "collapse"
         yield Chosen(one, passing[0][1], tuple(card for _, card in passing[1:]) if collapsed else ())
 

@@ -63,12 +63,6 @@ class Window(NamedTuple):
             latest = min(latest, -inf if published_at is None else published_at - 1)
         return cls(earliest, latest)
 
-    def admits(self, published_at: int | None) -> bool:
-        """Tell whether a story of that time is inside; one without a date only if nothing is outside."""
-        if published_at is None:
-            return self == (-inf, inf)
-        return self.earliest <= published_at <= self.latest
-
     def seconds(self, now: float) -> tuple[int | None, int] | None:
         """Give the first whole second inside, ``None`` for any, and the last until now; ``None`` if empty."""
         latest = min(self.latest, now)
@@ -86,12 +80,17 @@ class Filters(NamedTuple):
 
     def shown(self, card: Card) -> Shown | None:
         """Return what is shown of a story that passes, else ``None``."""
-        if card.removed or (card.published_at is not None and card.published_at > self.now):
+        options, (earliest, latest), now = self
+        text, published_at, removed = card
+        if published_at is None:
+            # Nothing is before or after it: it passes only if nothing is outside.
+            inside = earliest == -inf and latest == inf
+        else:
+            inside = earliest <= published_at <= latest and published_at <= now
+        if removed or not inside:
             return None
-        if not self.window.admits(card.published_at):
-            return None
-        shown = Shown(card.card)
-        return shown if not self.options.narrow or matches(shown, self.options) else None
+        shown = Shown(text)
+        return shown if not options.narrow or matches(shown, options) else None
 
 
 def matches(card: Shown, options: Options) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
-from recommender.corpus import Neighbour, in_order
+from recommender.corpus import Neighbour, copies, unpacked
 from recommender.errors import UnknownStory
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.draft import Draft
@@ -28,16 +28,15 @@ if TYPE_CHECKING:
     from recommender.live.drafts import Drafts
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The related stories of a story.
 
     ``url`` is the story's own, as its publisher writes it, ``None`` for a text
-    without one.  ``items`` are JSON objects, read when they are looked into,
-    best first: ``rank`` from 1, ``score`` (0–1, four decimals), ``source``
-    (``curated``, ``model``, or ``fill`` with score 0), the fields of
-    ``articles.card``, and ``alternates``: of its copies the fields
-    ``ALTERNATE``; if asked for also ``why`` (``Explainer.explain``).
+    without one.  ``texts`` are JSON objects, best first: ``rank`` from 1,
+    ``score`` (0–1, four decimals), ``source`` (``curated``, ``model``, or
+    ``fill`` with score 0), the fields of ``articles.card``, and ``alternates``:
+    of its copies the fields ``ALTERNATE``; if asked for also ``why``
+    (``Explainer.explain``).
     ``model`` and ``generation`` are ``None`` before the first recompute.
     ``age`` is the story's, in seconds, when the answer was made; ``None``
     without a date.  ``ranked`` is false for a story that no recompute has
@@ -47,14 +46,19 @@ class Answer:
     url: str | None
     model: str | None
     generation: int | None
-    items: Sequence[Mapping[str, Any]]
+    texts: Sequence[str]
     age: float | None
     ranked: bool = True
 
+    @property
+    def items(self) -> list[Shown]:
+        """The objects of ``texts``, each read when it is looked into."""
+        return list(map(Shown, self.texts))
+
     def json(self) -> bytes:
         """Write the answer as HTTP and ``--json`` give it; equal answers are equal bytes."""
-        head = {"url": self.url, "model": self.model, "generation": self.generation}
-        return orjson.dumps({**head, "items": self.items}, default=_text)
+        head = _json({"url": self.url, "model": self.model, "generation": self.generation})
+        return f'{head[:-1]},"items":[{",".join(self.texts)}]}}'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +172,19 @@ class Service:
     def _answer(self, story: Found, options: Options) -> Answer:
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
         left_out = {story.id, *self._ids(options.exclude)}
-        entries = in_order(story.packed or b"", options.curated)
-        chosen = list(islice(choose(entries, left_out, filters, self._store.cards), options.limit))
+        packed = story.packed or b""
+        entries, alike = unpacked(packed, options.curated), copies(packed, options.curated)
+        chosen = list(islice(choose(entries, alike, left_out, filters, self._store.cards), options.limit))
         shown: list[Placed] = list(chosen)
         if options.fill and len(chosen) < options.limit:
-            more = self._fill(story, filters, entries, chosen, left_out)
+            more = self._fill(story, filters, alike, chosen, left_out)
             shown += [(None, card, ()) for card in islice(more, options.limit - len(chosen))]
-        items: list[Mapping[str, Any]] = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
+        texts = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
         if options.explain:
             whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
-            items = [{**item, "why": why} for item, why in zip(items, whys, strict=True)]
+            texts = [f'{text[:-1]},"why":{_json(why)}}}' for text, why in zip(texts, whys, strict=True)]
         ranked = story.packed is not None
-        return Answer(story.url or None, story.model, story.generation, items, self._age(story), ranked)
+        return Answer(story.url or None, story.model, story.generation, texts, self._age(story), ranked)
 
     def story(self, url: str) -> Story:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
@@ -216,7 +221,7 @@ class Service:
         self,
         story: Found,
         filters: Filters,
-        entries: Sequence[Neighbour],
+        alike: Sequence[Neighbour],
         chosen: Sequence[Chosen],
         left_out: set[int],
     ) -> Iterator[Shown]:
@@ -227,8 +232,8 @@ class Service:
         options = filters.options
         hidden = left_out | {one.neighbour.article for one in chosen}
         if options.duplicates != "show":
-            groups = known(entries, left_out) | {one.neighbour.group for one in chosen} - {0}
-            hidden |= {one.article for one in entries if one.group in groups}
+            groups = known(alike, left_out) | {one.neighbour.group for one in chosen}
+            hidden |= {one.article for one in alike if one.group in groups}
         now = int(filters.now)
         moment = now if story.published_at is None else min(story.published_at, now)
         rows = NEAREST_NARROW if options.narrow else NEAREST
@@ -243,21 +248,18 @@ class Service:
                 yield found.id
 
 
-def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> Shown:
+def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> str:
     """Write an item around the text of its card, which is not read."""
     score, source = 0.0, "fill"
     if neighbour is not None:
-        score, source = neighbour.score, "curated" if neighbour.curated else "model"
+        _, score, place, _ = neighbour
+        source = "curated" if place else "model"
     alternates = _json([{name: copy[name] for name in ALTERNATE} for copy in copies]) if copies else "[]"
-    return Shown(
-        f'{{"rank":{rank},"score":{_json(score)},"source":"{source}",{card.text[1:-1]}'
-        f',"alternates":{alternates}}}'
+    # A score of four decimals is the same in Python and in JSON.
+    return (
+        f'{{"rank":{rank},"score":{score},"source":"{source}",{card.text[1:-1]},"alternates":{alternates}}}'
     )
 
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _text(item: Shown) -> orjson.Fragment:
-    return orjson.Fragment(item.text)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from recommender.errors import MissingExtra, SettingsError, StoreUnavailable
+from recommender.store.watching import Watch
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ _SILENT: Final = (
     sqlite3.InterfaceError,
 )
 """Errors of a database that does not answer, as SQLAlchemy and SQLite's driver name them."""
+
+_ERRORS: Final = (exc.TimeoutError, exc.DBAPIError, sqlite3.Error)
 
 _SPARE: Final = 4
 """Connections that are not given back to the pool between two reads: one thread reads nearly all rows."""
@@ -100,7 +103,7 @@ class Database:
         self._answering: Engine
         self._writing: Engine
         self._spare: list[_Reader] = []
-        self._watching: sqlite3.Connection | None = None
+        self._watching: Watch | None = None
         self._starts_watching = Lock()
         if self.path is not None:
             readers, writer = _sqlite(parsed, patience, _READERS), _sqlite(parsed, patience, _WRITER)
@@ -140,7 +143,7 @@ class Database:
         if self.path is None:
             with self.answering() as connection:
                 return connection.execute(query.statement, dict(zip(query.names, values, strict=True))).all()
-        with self.translated():
+        try:
             reader = self._reader()
             try:
                 return reader[1].execute(query.text, values).fetchall()
@@ -149,6 +152,9 @@ class Database:
                     self._spare.append(reader)
                 else:
                     reader[0].close()
+        except _ERRORS as error:  # not ``translated``: it takes longer than a row
+            self._raise_unavailable(error)
+            raise
 
     def _reader(self) -> _Reader:
         """Take a connection that was used for rows before: the pool takes as long as a row."""
@@ -165,19 +171,17 @@ class Database:
                 # Which transactions have ended: all that a reader sees hangs on it, and on nothing else.
                 snapshot: str = connection.execute(_SNAPSHOT).scalar_one()
                 return snapshot
-        with self.translated():
-            watching = self._watching or self._watch(self.path)
-            # Changes when another connection commits, and counts for each connection by itself.
-            version: int = watching.execute("PRAGMA data_version").fetchone()[0]
-            return version
+        try:
+            return (self._watching or self._watch(self.path)).state()
+        except _ERRORS as error:
+            self._raise_unavailable(error)
+            raise
 
-    def _watch(self, path: Path) -> sqlite3.Connection:
-        """Give the connection that only watches; it is the same as long as the database is open."""
+    def _watch(self, path: Path) -> Watch:
+        """Give what watches the file; it is the same as long as the database is open."""
         with self._starts_watching:
             if self._watching is None:
-                self._watching = sqlite3.connect(
-                    f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
-                )
+                self._watching = Watch(path)
             return self._watching
 
     @contextmanager
@@ -197,13 +201,16 @@ class Database:
         """Turn a database that does not answer into StoreUnavailable; a wrong statement stays what it is."""
         try:
             yield
-        except exc.TimeoutError as error:
-            raise StoreUnavailable(f"{self.name}: every connection is in use") from error
-        except (exc.DBAPIError, sqlite3.Error) as error:
-            # A damaged SQLite file is the base class itself; its other kinds are mistakes of ours.
-            if isinstance(error, _SILENT) or type(error) in (exc.DatabaseError, sqlite3.DatabaseError):
-                raise StoreUnavailable(f"{self.name}: {self._shown(error)}") from error
+        except _ERRORS as error:
+            self._raise_unavailable(error)
             raise
+
+    def _raise_unavailable(self, error: exc.TimeoutError | exc.DBAPIError | sqlite3.Error) -> None:
+        if isinstance(error, exc.TimeoutError):
+            raise StoreUnavailable(f"{self.name}: every connection is in use") from error
+        # A damaged SQLite file is the base class itself; its other kinds are mistakes of ours.
+        if isinstance(error, _SILENT) or type(error) in (exc.DatabaseError, sqlite3.DatabaseError):
+            raise StoreUnavailable(f"{self.name}: {self._shown(error)}") from error
 
     def _shown(self, error: exc.DBAPIError | sqlite3.Error) -> str:
         text = " ".join(str(error.orig if isinstance(error, exc.DBAPIError) else error).split())

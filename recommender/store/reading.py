@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -138,7 +138,10 @@ _FIND = (
 _FOUND = Prepared(_FIND)
 _FOUND_WITH_REASONS = Prepared(_FIND.add_columns(neighbours.c.reasons, generations.c.parts))
 
-_CARD = select(articles.c.id, articles.c.card, articles.c.published_at, articles.c.removed)
+_CARD = select(articles.c.card, articles.c.published_at, articles.c.removed, articles.c.id)
+
+_card: Final = partial(tuple.__new__, Card)
+"""``Card._make`` for what has the right length, without a call in Python for each."""
 
 
 @lru_cache(maxsize=64)
@@ -149,18 +152,13 @@ def _cards(count: int) -> Prepared:
 def find(database: Database, key: str, *, reasons: bool) -> Found | None:
     """Read a story and its neighbours; see ``Store.find``."""
     rows = database.rows(_FOUND_WITH_REASONS if reasons else _FOUND, (key,))
-    if not rows:
-        return None
-    found = Found(*rows[0])
-    return found._replace(removed=bool(found.removed))
+    return Found(*rows[0]) if rows else None
 
 
 def cards(database: Database, ids: Sequence[int]) -> dict[int, Card]:
     """Read cards by id; see ``Store.cards``."""
     return {
-        row[0]: Card(row[1], row[2], bool(row[3]))
-        for chunk in chunks(ids)
-        for row in database.rows(_cards(len(chunk)), chunk)
+        row[3]: _card(row[:3]) for chunk in chunks(ids) for row in database.rows(_cards(len(chunk)), chunk)
     }
 
 
