@@ -100,6 +100,20 @@ def _columns(stories: Iterable[Row[int, str, int | None, str, str]]) -> Corpus:
     )
 
 
+def links_of(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read the links of some stories, both ways, as ids; see ``Store.links_of``."""
+    found = {
+        (source, target, place)
+        for chunk in chunks(ids.tolist())
+        for end in (links.c.source_id, aliases.c.article_id)
+        for source, target, place in connection.execute(_LINKS.where(end.in_(chunk)))
+        if source != target
+    }
+    ordered = sorted(found, key=lambda link: (link[0], link[2], link[1]))
+    pairs = dict.fromkeys((source, target) for source, target, _ in ordered)
+    return np.array(list(pairs), np.int64).reshape(-1, 2)
+
+
 def links_between(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Read links as rows of ``ids``, shape (m, 2), by source and then by the least place an origin gives."""
     stored = np.array(_tuples(connection, _LINKS), dtype=np.int64).reshape(-1, 3)

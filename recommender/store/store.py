@@ -329,6 +329,13 @@ class Store:
         with self._database.snapshot() as connection:
             return corpus.links_between(connection, ids)
 
+    def links_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the curated links that lead from stories or to them, by id: (m, 2), in the editors' order."""
+        from recommender.store import corpus
+
+        with self._database.snapshot() as connection:
+            return corpus.links_of(connection, ids)
+
     # Looking after it
 
     @contextmanager
