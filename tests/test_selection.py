@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from stories import key, story
 
 from recommender.articles import Provider, card
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN, Neighbour, in_order
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN, Neighbour, in_order
 from recommender.service import Answer, Options, Service
 from recommender.service.choosing import Chosen, diversified
 from recommender.service.selection import Filters, Window

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.compiled import compiled
-from recommender.corpus import OWN
+from recommender.neighbours import OWN
 
 
 class Listed(NamedTuple):

@@ -14,7 +14,7 @@ from itertools import islice
 from math import sqrt
 from typing import Final, NamedTuple
 
-from recommender.corpus import DIGITS, OWN, Neighbour
+from recommender.neighbours import DIGITS, OWN, Neighbour
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Read, Shown
 

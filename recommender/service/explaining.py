@@ -12,7 +12,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
-from recommender.corpus import DIGITS, Neighbour
+from recommender.neighbours import DIGITS, Neighbour
 from recommender.reasons import LINKED, LINKED_BACK, Parts, Reason
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Shown, Window

@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
-from recommender.corpus import Neighbour, copies, unpacked
 from recommender.errors import UnknownStory
+from recommender.neighbours import Neighbour, copies, unpacked
 from recommender.service.choosing import Chosen, choose, known
-from recommender.service.explaining import Explainer
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Shown, Window
 from recommender.store import Found, Store
 from recommender.urls import canonical
+
+if TYPE_CHECKING:
+    from recommender.service.explaining import Explainer
 
 
 class Answer(NamedTuple):
@@ -86,7 +89,6 @@ class Service:
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._explainer = Explainer(store)
 
     @classmethod
     def open(cls, store: str) -> Self:
@@ -99,6 +101,13 @@ class Service:
     def close(self) -> None:
         """Close the store; the service is not to be used after."""
         self._store.close()
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        # Loaded when it is asked for: it needs numpy, which takes 11 MB.
+        from recommender.service.explaining import Explainer
+
+        return Explainer(self._store)
 
     @property
     def immediate(self) -> bool:
