@@ -108,12 +108,9 @@ class Explainer:
     def _titles(self, articles: set[int], now: float) -> dict[int, dict[str, Any]]:
         """Read what is told of stories beside an item; removed and future ones are not told of."""
         filters = Filters(Options(), Window.of(Options(), None), now)
-        cards = self._store.cards(sorted(articles))
-        shown = {article: filters.shown(card) for article, card in cards.items()}
+        shown = filters.passing(self._store.cards(sorted(articles)))
         return {
-            article: {name: card[name] for name in ("title", "webUrl")}
-            for article, card in shown.items()
-            if card is not None
+            article: {name: card[name] for name in ("title", "webUrl")} for article, card in shown.items()
         }
 
 
