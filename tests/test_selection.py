@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from stories import key, story
 
 from recommender.articles import Provider, card
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN, Neighbour, in_order
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN, Neighbour, in_order
 from recommender.service import Answer, Options, Service
 from recommender.service.choosing import Chosen, diversified
 from recommender.service.selection import Filters, Window
@@ -134,11 +135,7 @@ def passing(shelf: Shelf, options: Options) -> set[int]:
     """Find who may be shown at all, one story after the other."""
     filters = Filters(options, Window.of(options, shelf.stories[ASKED].published_at), NOW)
     left_out = {ASKED, *(int(url.rsplit("/", 1)[-1]) for url in options.exclude)}
-    return {
-        article
-        for article, one in enumerate(shelf.stories)
-        if article not in left_out and filters.shown(one) is not None
-    }
+    return filters.passing(dict(enumerate(shelf.stories))).keys() - left_out
 
 
 def ranked(shelf: Shelf, options: Options) -> list[Neighbour]:

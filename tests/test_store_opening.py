@@ -21,8 +21,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from stories import document, key, packed, save, story
 
-from recommender.corpus import Neighbour, in_order
 from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
+from recommender.neighbours import Neighbour, in_order
 from recommender.store import Store, schema
 
 

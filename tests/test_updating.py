@@ -12,8 +12,9 @@ import pytest
 from stories import document, key, save, story
 from test_refreshing import MORE, NOBODY, STORIES, until
 
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN, Corpus
+from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.live.updating import NOTHING, Updater
+from recommender.neighbours import OWN
 from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.refreshing import refresh
 from recommender.service import Options, Service
@@ -263,10 +264,12 @@ def test_much_that_is_new_is_brought_up_to_date_aside(
         made.save(recomputed, until(news, end))
         settle(updater)
     deadline = time.monotonic() + 60
-    while (generation := recomputed.generation()) is None or generation.id == 1:
+    while settle(updater) or updater._loading is not None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    updater.close()
+    generation = recomputed.generation()
+    assert generation is not None
+    assert generation.id > 1
     live = lists(recomputed)
     assert len(live) == STORIES + MORE
     refresh(recomputed, NOBODY)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import orjson
 
-from recommender.corpus import in_order
 from recommender.errors import UsageError
+from recommender.neighbours import in_order
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Store
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.compiled import compiled
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN
 
 
 class Listed(NamedTuple):

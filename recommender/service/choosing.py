@@ -14,7 +14,7 @@ from itertools import islice
 from math import sqrt
 from typing import Final, NamedTuple
 
-from recommender.corpus import DIGITS, OWN, Neighbour
+from recommender.neighbours import DIGITS, OWN, Neighbour
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Read, Shown
 
@@ -76,11 +76,12 @@ def _collapsed(
             wanted += [member.article for one in batch for member in groups.get(one.group, ())]
             wanted = [article for article in dict.fromkeys(wanted) if article not in seen]
             seen.update(wanted)
-        for article, card in read(wanted).items():
-            if (shown := filters.shown(card)) is not None:
-                cards[article] = shown
+        cards.update(filters.passing(read(wanted)))
+        if not groups:
+            yield from [_chosen((one, cards[one[0]], ())) for one in batch if one[0] in cards]
+            continue
         for one in batch:
-            members = groups.get(one.group) if groups else None
+            members = groups.get(one.group)
             if members is None:
                 if one.article in cards:
                     yield _chosen((one, cards[one.article], ()))

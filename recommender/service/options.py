@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from recommender.corpus import Curated
+from recommender.neighbours import Curated
 from recommender.urls import canonical
 
 _ISO_DATE: Final = len("2020-06-15")

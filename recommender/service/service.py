@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
-from recommender.corpus import Neighbour, copies, unpacked
 from recommender.errors import UnknownStory
+from recommender.neighbours import Neighbour, copies, unpacked
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.draft import Draft
-from recommender.service.explaining import Explainer
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Shown, Window
@@ -26,6 +26,7 @@ from recommender.urls import canonical
 
 if TYPE_CHECKING:
     from recommender.live.drafts import Drafts
+    from recommender.service.explaining import Explainer
 
 
 class Answer(NamedTuple):
@@ -101,7 +102,6 @@ class Service:
         self._store = store
         self._models = models
         self._clock = clock
-        self._explainer = Explainer(store)
         self._loading = Lock()
         self._drafts: Drafts | None = None
 
@@ -116,6 +116,13 @@ class Service:
     def close(self) -> None:
         """Close the store; the service is not to be used after."""
         self._store.close()
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        # Loaded when it is asked for: it needs numpy, which takes 11 MB.
+        from recommender.service.explaining import Explainer
+
+        return Explainer(self._store)
 
     @property
     def immediate(self) -> bool:
