@@ -85,7 +85,7 @@ class Updater:
         """Give what ranks, for the generation that is served; ``None`` while there are no stories."""
         generation = self._store.generation()
         if self._loaded is None or generation is None:
-            self._loaded = self._load() if self._store.revision() else None
+            self._loaded = self._load() if generation is not None or self._store.revision() else None
             self._revision = 0 if self._loaded is None else self._loaded.revision
             return self._loaded
         if self._loading is not None and self._loading.done():

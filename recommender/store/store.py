@@ -116,6 +116,15 @@ class Store:
         with self._writer.hold(purpose, wait):
             yield
 
+    @contextmanager
+    def leading(self, purpose: str) -> Iterator[None]:
+        """Be the one, of all processes on all machines, who does what one is to do all the time.
+
+        Raises StoreLocked at once if somebody else is.
+        """
+        with self._writer.lead(purpose):
+            yield
+
     def save(self, entries: Sequence[Entry]) -> Saved:
         """Write a batch of documents in one transaction: all of it or nothing.
 
