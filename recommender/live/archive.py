@@ -75,8 +75,8 @@ class Segment(NamedTuple):
 class Archive:
     """``n`` stories.  Make one with ``of``, and with more of them by ``followed_by``.
 
-    ``names`` has the names of providers and topics, ``places`` the row of every
-    story by its id, ``recent`` sees links from
+    ``names`` has the names of providers and topics, ``newer`` the rows of
+    stories that came since the recompute by their ids, ``recent`` sees links from
     the stories that came since the recompute.  Only the newest may be followed
     by others, and only by one thread at a time (see ``Growing``).
     """
@@ -85,11 +85,10 @@ class Archive:
     numbering: Numbering
     names: Columns
     rows: Growing
-    places: dict[int, int]
+    newer: dict[int, int]
     segments: tuple[Segment, ...]
     graph: LinkGraph
     recent: LinkGraph | None
-    links: NDArray[np.int64]
     curated: CuratedLinks
 
     @classmethod
@@ -100,17 +99,19 @@ class Archive:
         vectors = numbering.vectors(known.texts)
         n = len(known.columns)
         rows = _arrays(vectors) | {name: getattr(known, name) for name in (*_LISTS, "groups")}
-        rows |= {name: getattr(known.columns, name) for name in _COLUMNS} | {"alive": np.ones(n, np.bool_)}
+        rows |= {name: getattr(known.columns, name) for name in _COLUMNS} | {
+            "alive": np.ones(n, np.bool_),
+            "floor": np.zeros(n, np.float32),
+        }
         return cls(
             search,
             numbering,
             known.columns,
             Growing.of(rows),
-            {article: row for row, article in enumerate(known.columns.ids.tolist())},
+            {},
             (Segment.of(vectors, known.columns.published),),
             LinkGraph.of(known.before, known.scores, known.links),
             None,
-            known.links,
             CuratedLinks.of(known.links, n),
         )
 
@@ -128,13 +129,19 @@ class Archive:
     def followed_by(self, stories: Corpus, links: NDArray[np.int64], read: Read) -> tuple[Self, Asked]:
         """Put stories behind these; ``links`` (m, 2) are theirs, by id."""
         self.retire(stories.ids)
-        self.places.update(zip(stories.ids.tolist(), range(len(self), len(self) + len(stories)), strict=True))
+        self.newer.update(zip(stories.ids.tolist(), range(len(self), len(self) + len(stories)), strict=True))
         rows = self.rows_of(links.ravel()).reshape(-1, 2)
         return self._with(stories, rows[(rows >= 0).all(axis=1)], read, learn=True)
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Find stories by id; −1 for those that are not here."""
-        return np.array([self.places.get(article, -1) for article in ids.tolist()], np.int64)
+        known = self.rows["ids"][: self.segments[0].end]
+        at = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+        rows = np.where(known[at] == ids, at, -1) if len(known) else np.full(len(ids), -1)
+        newer = np.fromiter(self.newer, np.int64, len(self.newer))
+        for place in np.flatnonzero(np.isin(ids, newer)).tolist():
+            rows[place] = self.newer[int(ids[place])]
+        return rows
 
     def retire(self, ids: NDArray[np.int64]) -> None:
         """Let stories, by id, be nobody's candidates any more: they are gone, or come anew."""
@@ -168,7 +175,8 @@ class Archive:
         vectors = self.numbering.vectors(Texts.of(stories.titles, stories.excerpts), learn=learn)
         names = Columns.of(stories, self.names.providers, self.names.topic_names)
         columns = {name: getattr(names, name) for name in _COLUMNS}
-        rows = self.rows.followed_by(_arrays(vectors) | columns | {"alive": np.ones(len(own), np.bool_)})
+        states = {"alive": np.ones(len(own), np.bool_), "floor": np.zeros(len(own), np.float32)}
+        rows = self.rows.followed_by(_arrays(vectors) | columns | states)
         segments = self._segments(rows) if learn else self.segments
         found = self._nearest(rows, segments, own)
         rows = rows.followed_by({name: getattr(found, name) for name in _LISTS} | {"groups": own})
@@ -177,9 +185,7 @@ class Archive:
         groups = rows["groups"]
         for one, other in zip(*copies(index, own, _reader(read, stories, n)), strict=True):
             groups[one] = min(groups[one], groups[other])
-        curated = self.curated.followed_by(len(own))
-        if len(links):
-            curated = CuratedLinks.of(np.concatenate([self.links, links]), n + len(own))
+        curated = self.curated.followed_by(len(own), links)
         pairs = Pairs.of(own, [found.near, found.far, graph.candidates(own)], curated.among(own))
         pairs = pairs.where(rows["alive"][pairs.candidate])
         grown = replace(
@@ -188,7 +194,6 @@ class Archive:
             rows=rows,
             segments=segments,
             recent=graph if self.recent is None else self.recent.joined(graph),
-            links=np.concatenate([self.links, links]),
             curated=curated,
         )
         return grown, Asked(index, own, pairs, curated, groups)

@@ -48,6 +48,9 @@ def inserted(
     ``read`` gives lists by the stories' ids; ``k`` neighbours are kept of each.
     """
     scored = _scored(archive, new, ranker)
+    # Most of those that are reached have fifty that are nearer.
+    linked, _ = archive.curated.of_pairs(scored.pairs)
+    scored = _only(scored, (scored.scores > archive.rows["floor"][scored.pairs.story]) | (linked > 0))
     ids = archive.rows["ids"]
     stories = np.unique(scored.pairs.story)
     lists = read(ids[stories].tolist())
@@ -93,9 +96,15 @@ def _merged(
     parts: Parts,
     k: int,
 ) -> list[tuple[int, bytes, bytes]]:
-    old = np.concatenate([np.frombuffer(packed, NEIGHBOUR_DTYPE) for packed, _ in known])
-    why = np.concatenate([_reasons(*one, parts) for one in known])
+    old = np.frombuffer(b"".join(packed for packed, _ in known), NEIGHBOUR_DTYPE)
     counts = [len(packed) // NEIGHBOUR_DTYPE.itemsize for packed, _ in known]
+    record = parts.record
+    # Nothing is known where nobody noted reasons.
+    noted = (
+        reasons if reasons and len(reasons) == count * record.itemsize else bytes(count * record.itemsize)
+        for (_, reasons), count in zip(known, counts, strict=True)
+    )
+    why = np.frombuffer(b"".join(noted), record)
     story, candidate = np.repeat(stories, counts), archive.rows_of(old["article"])
     added = parts.pack(
         scored.shares, np.zeros(len(scored.pairs), np.uint8), np.zeros((len(scored.pairs), 3), np.uint8)
@@ -117,6 +126,9 @@ def _merged(
     reasons = why[order][kept]
     reasons["sides"] = sides[kept]
     reasons["beside"] = archive.curated.beside(Pairs(pairs.story[kept], pairs.candidate[kept]), lists.place)
+    sizes = np.diff(lists.starts)
+    last = scores[order][kept][np.maximum(lists.starts[1:] - 1, 0)] if len(kept) else np.zeros(0, np.float32)
+    archive.rows["floor"][stories] = np.where(sizes >= k, last, 0)
     ids = archive.rows["ids"][stories].tolist()
     merged = (
         (article, packed[start:end].tobytes(), reasons[start:end].tobytes())
@@ -127,10 +139,3 @@ def _merged(
 
 def _only(scored: Scored, kept: NDArray[np.bool_]) -> Scored:
     return Scored(scored.pairs.where(kept), scored.scores[kept], scored.shares[kept])
-
-
-def _reasons(packed: bytes, reasons: bytes | None, parts: Parts) -> NDArray[np.void]:
-    """Read the reasons of a list; nothing is known where nobody noted them."""
-    size = len(packed) // NEIGHBOUR_DTYPE.itemsize
-    noted = np.frombuffer(reasons or b"", parts.record)
-    return noted if len(noted) == size else np.zeros(size, parts.record)

@@ -9,10 +9,12 @@ new, makes it exact.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender import models
 from recommender.errors import NothingRecomputed, RecommenderError, StaleGeneration
@@ -86,6 +88,8 @@ class Updater:
         generation = self._store.generation()
         if self._loaded is None or generation is None:
             self._loaded = self._load() if generation is not None or self._store.revision() else None
+            if self._loaded is not None:
+                self._warm(self._loaded)
             self._revision = 0 if self._loaded is None else self._loaded.revision
             return self._loaded
         if self._loading is not None and self._loading.done():
@@ -121,6 +125,22 @@ class Updater:
             recompute(self._store, self._root)
             return Loaded.of(self._store, self._root)
 
+    def _warm(self, loaded: Loaded) -> None:
+        """Do once, and forget, what is done for a story: the first one need not wait for machine code."""
+        last = loaded.archive.rows["ids"][-1:]
+        asked = loaded.archive.asked(self._store.some(last), loaded.reader(self._store))
+        packer = Packer.of(asked.index, loaded.ranker, asked.curated, asked.groups, loaded.k)
+        packer.packed(asked.stories, asked.pairs)
+        self._inserted(loaded, loaded.archive.rows_of(last), packer)
+
+    def _inserted(
+        self, loaded: Loaded, new: NDArray[np.int64], packer: Packer
+    ) -> list[tuple[int, bytes, bytes]]:
+        def read(ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
+            return self._store.lists(loaded.generation, ids)
+
+        return inserted(loaded.archive, new, loaded.ranker, packer.parts, loaded.k, read)
+
     def _update(self, loaded: Loaded, changes: list[Change]) -> Updated:
         gone = np.array([change.id for change in changes if change.removed], np.int64)
         loaded.archive.retire(gone)
@@ -132,14 +152,7 @@ class Updater:
         self._loaded = loaded = loaded._replace(archive=archive)
         packer = Packer.of(asked.index, loaded.ranker, asked.curated, asked.groups, loaded.k)
         own = packer.packed(asked.stories, asked.pairs)
-        others = inserted(
-            archive,
-            asked.stories,
-            loaded.ranker,
-            packer.parts,
-            loaded.k,
-            lambda wanted: self._store.lists(loaded.generation, wanted),
-        )
+        others = self._inserted(loaded, asked.stories, packer)
         lists = [(article, *one) for article, one in zip(stories.ids.tolist(), own, strict=True)]
         self._store.put(loaded.generation, [*lists, *others])
         return Updated(len(lists), len(others))

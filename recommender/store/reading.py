@@ -260,11 +260,13 @@ def some_lists(
     query = select(neighbours.c.article_id, neighbours.c.packed, neighbours.c.reasons).where(
         neighbours.c.generation == _lists, _active == generation
     )
-    return {
-        article: (packed, reasons)
-        for chunk in chunks(ids)
-        for article, packed, reasons in connection.execute(query.where(neighbours.c.article_id.in_(chunk)))
-    }
+    found: dict[int, tuple[bytes, bytes | None]] = {}
+    for chunk in chunks(ids):
+        with connection.execute(query.where(neighbours.c.article_id.in_(chunk))) as result:
+            # As the driver gives them: SQLAlchemy's own rows take four times as long.
+            for article, packed, reasons in result.cursor.fetchall():
+                found[article] = bytes(packed), reasons if reasons is None else bytes(reasons)
+    return found
 
 
 def status(connection: Connection) -> Status:
