@@ -10,7 +10,7 @@ a story costs is thus bounded, however large the archive.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,18 @@ class Nearest(NamedTuple):
     least: NDArray[np.float32]
     before: NDArray[np.int32]
     scores: NDArray[np.float32]
+
+    @classmethod
+    def room(cls, stories: int, sizes: tuple[int, int, int]) -> Self:
+        """Make room for what is to be found for so many stories, of ``near``, ``far`` and ``before``."""
+        near, far, before = sizes
+        return cls(
+            np.full((stories, near), -1, np.int32),
+            np.full((stories, far), -1, np.int32),
+            np.zeros((stories, 2), np.float32),
+            np.full((stories, before), -1, np.int32),
+            np.zeros((stories, before), np.float32),
+        )
 
 
 @compiled

@@ -24,7 +24,7 @@ from recommender.known import Known, maker
 from recommender.pipeline.curating import CuratedLinks
 from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, recompute
+from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, reader, recompute
 from recommender.postings import Times, postings
 from recommender.search import Nearest, Search, reached
 from recommender.store import Generation, Store
@@ -158,15 +158,10 @@ class _Now:
         more = np.setdiff1d(np.flatnonzero(relinked), stories)
         _fill(nearest, more, find(more, *among, search, engine))
         index = Index(columns, vectors, search, nearest, graph)
-
-        def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-            some = store.some(ids[rows])
-            return some.titles, some.excerpts
-
         alone = np.arange(len(ids))
         group = alone.copy()
         group[moved[kept]] = moved[known.groups[kept]]
-        groups = copies.groups(index, stories, read, np.where(group < 0, alone, group))
+        groups = copies.groups(index, stories, reader(store, ids), np.where(group < 0, alone, group))
         stable = int(np.argmin(np.r_[moved == np.arange(len(moved)), False]))
         return cls(index, grown, texts, links, groups, np.union1d(stories, more), stable)
 
@@ -184,13 +179,7 @@ def _carried(
     known: Known, kept: NDArray[np.int64], moved: NDArray[np.int64], n: int, search: Search
 ) -> Nearest:
     """Carry over the lists of the stories that are as they were to their rows now."""
-    nearest = Nearest(
-        np.full((n, search.near), -1, np.int32),
-        np.full((n, search.far), -1, np.int32),
-        np.zeros((n, 2), np.float32),
-        np.full((n, search.before), -1, np.int32),
-        np.zeros((n, search.before), np.float32),
-    )
+    nearest = Nearest.room(n, (search.near, search.far, search.before))
     rows = moved[kept]
     before = known.before[kept]
     nearest.before[rows] = np.where(before >= 0, moved[before], -1)
