@@ -87,11 +87,12 @@ class Nearest(NamedTuple):
     def room(cls, stories: int, sizes: tuple[int, int, int]) -> Self:
         """Make room for what is to be found for so many stories, of ``near``, ``far`` and ``before``."""
         near, far, before = sizes
+        # Not filled in: what nobody writes to, or reads, takes no memory.
         return cls(
-            np.full((stories, near), -1, np.int32),
-            np.full((stories, far), -1, np.int32),
+            np.empty((stories, near), np.int32),
+            np.empty((stories, far), np.int32),
             np.zeros((stories, 2), np.float32),
-            np.full((stories, before), -1, np.int32),
+            np.empty((stories, before), np.int32),
             np.zeros((stories, before), np.float32),
         )
 
