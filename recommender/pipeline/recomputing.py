@@ -63,14 +63,14 @@ def recompute(
     search, ranker, name = active(root)
     with store.writing("recompute"):
         revision = store.revision()  # what comes from now on may be in or not
+        versions = store.versions()
         texts, columns, links = _taken_apart(store.corpus())
         space = _space(store, texts)
         index = index_of(columns, space.vectors(texts), search, engine).knowing(links)
         everything = np.arange(len(columns))
         groups = copies.groups(index, everything, reader(store, columns.ids), everything)
         packer = Packer.of(index, ranker, CuratedLinks.of(links, len(columns)), groups, k)
-        _, digests = store.versions()
-        known = Known.of(index, texts, digests, links, groups, k)
+        known = Known.of(index, texts, _digests(columns.ids, *versions), links, groups, k)
         lists = Counted(packer.lists(everything, engine, progress))
         generation = store.publish(
             name,
@@ -86,6 +86,16 @@ def recompute(
 def _taken_apart(corpus: Corpus) -> tuple[Texts, Columns, NDArray[np.int64]]:
     """Keep of the stories what computes, and their links: with their words they are larger than all that."""
     return Texts.of(corpus.titles, corpus.excerpts), Columns.of(corpus), corpus.links
+
+
+def _digests(
+    ids: NDArray[np.int64], known: NDArray[np.int64], digests: NDArray[np.bytes_]
+) -> NDArray[np.bytes_]:
+    """Give the digests of some stories, none for those not ``known``: saved since, so looked at again."""
+    place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    if not len(known):
+        return np.zeros(len(ids), digests.dtype)
+    return np.where(known[place] == ids, digests[place], np.bytes_())
 
 
 def reader(
