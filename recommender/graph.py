@@ -112,7 +112,8 @@ class LinkGraph:
         story around the second.
         """
         near, share, around = (
-            (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
+            # As they are: a copy for every block would cost what the archive has, not what the block has.
+            (matrix.indptr, matrix.indices.astype(np.int32, copy=False), matrix.data)
             for matrix in (self.near, self.share, self.around)
         )
         return _columns(story - self.first, other, near, share, around, self.linked)
@@ -128,7 +129,7 @@ def _both_ways(links: NDArray[np.int64], n: int) -> sp.csr_matrix:
     return target.maximum(target.T).minimum(1).tocsr()
 
 
-_Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
+_Rows = tuple[NDArray[np.integer], NDArray[np.int32], NDArray[np.float32]]
 """A matrix in compressed rows: where they begin, their columns, their values."""
 
 

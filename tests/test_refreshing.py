@@ -249,6 +249,35 @@ def test_texts_of_old_stories_are_not_written_again(
     assert known.kept() == kept
 
 
+def test_earlier_neighbours_that_changed_are_written_again(
+    store: Store, made: ModuleType, news: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A story as old as the others, imported last, is an earlier neighbour of some of the first part.
+    monkeypatch.setattr("recommender.known.PART", 100)
+    late = 40
+    order = np.r_[np.delete(np.arange(STORIES), late), late]
+    row = np.argsort(order)
+    names = ("urls", "titles", "excerpts", "providers", "types", "topics", "tags")
+    told = replace(
+        until(news, STORIES),
+        published=news.published[order],
+        quality=news.quality[order],
+        links=np.empty((0, 2), np.int64),
+        **{name: [getattr(news, name)[story] for story in order] for name in names},
+    )
+    assert row[late] == STORIES - 1
+    made.save(store, until(told, STORIES - 1))
+    recompute(store, NOBODY)
+    before = store.kept()
+    made.save(store, told)
+    refresh(store, NOBODY)
+    kept = store.kept()
+    assert kept["texts 000000"] != before["texts 000000"]
+    recompute(store, NOBODY)
+    right = store.kept()
+    assert [name for name in kept if name.startswith("texts") and kept[name] != right[name]] == []
+
+
 def test_a_reader_is_given_the_new_story_at_once(known: Store, made: ModuleType, news: Corpus) -> None:
     service = Service(known, clock=lambda: 4e9)
     made.save(known, news)

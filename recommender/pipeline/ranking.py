@@ -53,6 +53,20 @@ def rank(
     return Ranked(_joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
+def best(
+    index: Index, ranker: Ranker, stories: NDArray[np.int64], k: int, engine: Engine
+) -> NDArray[np.int64]:
+    """Pick the ``k`` best of some stories (s,), ascending, as ``Ranked.best`` does, keeping no others."""
+    batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
+    parts = engine(_best_of_block, (index, ranker, k), batches)
+    return np.concatenate([np.empty((0, k), np.int64), *parts])
+
+
+def _best_of_block(shared: tuple[Index, Ranker, int], stories: NDArray[np.int64]) -> NDArray[np.int64]:
+    index, ranker, k = shared
+    return rank_block((index, ranker), stories).best(stories, k)
+
+
 def rank_block(shared: tuple[Index, Ranker], stories: NDArray[np.int64]) -> Ranked:
     """Score the candidates of a block of stories (b,), ascending."""
     index, ranker = shared
