@@ -173,32 +173,45 @@ def reached(
     entries: int,
     least: NDArray[np.float32],
     scores: NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Tell in whose lists some stories (s,) are or would be, (n,): in ``near``, ``far`` or ``before``.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tell in whose lists some stories (s,) are or would be: in ``near``, ``far`` or ``before``.
 
     Arguments are as for ``nearest``, ``least`` (n, 2) and ``scores`` (n, k)
     those of all stories' lists.  What one story's terms say of another is the
-    same from the other's side, so the others need not be asked.
+    same from the other's side, so the others need not be asked.  Gives pairs,
+    each once: places in ``stories``, ascending, and the rows of the others.
     """
     read = room(len(times.order))
-    found = np.zeros(len(least), np.bool_)
+    rows, others = np.empty(1_024, np.int64), np.empty(1_024, np.int64)
+    size = 0
+    # The last of the stories, from 1 on, that was found to be in a list.
+    found = np.zeros(len(least), np.int64)
     for row in range(len(stories)):
         told = read_lists(
             stories[row], own[row], published[stories[row]], vectors, lists, times, decay, entries,
             (EARLIER / _SURELY, EARLIER / _SURELY), (MOST, MOST), read,
         )  # fmt: skip
+        if len(rows) < size + len(least):
+            rows = np.concatenate((rows, np.empty(size + len(least), np.int64)))
+            others = np.concatenate((others, np.empty(size + len(least), np.int64)))
         for at in range(told.start, told.end):
             other, faded = times.order[read.places[at]], read.faded[at] * _SURELY
             later = read.places[at] >= own[row]
-            found[other] |= faded > 0 and (
+            if faded > 0 and (
                 faded >= least[other, 0] or (later and faded >= scores[other, scores.shape[1] - 1])
-            )
+            ):
+                found[other] = row + 1
+                rows[size], others[size] = row, other
+                size += 1
         for at in range(told.far):
             other, alike = times.order[read.far[at]], read.alike[at] * _SURELY
             # To one that came out earlier the story is a later one.
             enough = EARLIER if read.far[at] >= own[row] else LATER
-            found[other] |= alike >= enough and alike >= least[other, 1]
-    return found
+            if found[other] <= row and alike >= enough and alike >= least[other, 1]:
+                found[other] = row + 1
+                rows[size], others[size] = row, other
+                size += 1
+    return rows[:size].copy(), others[:size].copy()
 
 
 _SURELY = np.float32(1 + 1e-4)

@@ -455,7 +455,8 @@ def test_whose_lists_new_stories_change_is_told_from_the_new_stories_alone(entri
     least[old], scores[old] = before.least, before.scores
     times = Times.of(published)
     among = (vectors, published, postings(vectors, times), times)
-    told = reached(new, times.place[new], *among, search.decay, search.entries, least, scores)
+    told = np.zeros(96, np.bool_)
+    told[reached(new, times.place[new], *among, search.decay, search.entries, least, scores)[1]] = True
     changed = [
         any(set(after[each][story]) != set(before[each][story]) for each in (0, 1, 3)) for story in old
     ]
@@ -477,7 +478,8 @@ def test_a_story_that_comes_late_is_told_to_reach_the_lists_it_belongs_in(
         least, scores = np.zeros((96, 2), np.float32), np.zeros((96, 4), np.float32)
         least[others], scores[others] = without.least, without.scores
         own = times.place[story : story + 1]
-        told = reached(rows(story), own, vectors, published, lists, times, 5.0, 1_024, least, scores)
+        told = np.zeros(96, np.bool_)
+        told[reached(rows(story), own, vectors, published, lists, times, 5.0, 1_024, least, scores)[1]] = True
         naming = [story in {*whole.near[one], *whole.far[one], *whole.before[one]} for one in others]
         assert (told[others] >= naming).all()
 

@@ -154,18 +154,19 @@ class Archive:
         around = self.graph.around if self.recent is None else self.recent.around
         return self._index(self.rows, self.names, replace(graph, around=around))
 
-    def reached_by(self, story: int) -> NDArray[np.int64]:
-        """List the other stories, by row, in whose lists one of these belongs."""
-        own, published, search = np.array([story]), self.rows["published"], self.search
+    def reached_by(self, stories: NDArray[np.int64]) -> Pairs:
+        """Pair the stories in whose lists some of these (s,), by row, belong, with those; in no order."""
+        published, search = self.rows["published"], self.search
         vectors, least, scores = self._vectors(self.rows), self.rows["least"], self.rows["scores"]
-        found = np.zeros(len(self), np.bool_)
+        found = []
         for segment in self.segments:
             among = (vectors, published, segment.lists, segment.times)
-            places = segment.places(own, published)
-            found |= reached(own, places, *among, search.decay, search.entries, least, scores)
-        found &= self.rows["alive"]
-        found[story] = False
-        return np.flatnonzero(found)
+            places = segment.places(stories, published)
+            reach = (*among, search.decay, search.entries, least, scores)
+            which, others = reached(stories, places, *reach)
+            found.append((others, stories[which]))
+        others, own = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        return Pairs(others, own).where(self.rows["alive"][others] & (others != own))
 
     def _with(
         self, stories: Corpus, links: NDArray[np.int64], read: Read, *, learn: bool

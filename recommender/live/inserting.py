@@ -65,17 +65,12 @@ def inserted(
 def _scored(archive: Archive, new: NDArray[np.int64], ranker: Ranker) -> Scored:
     """Score the pairs of others and those of ``new`` that reach them, or are linked with them."""
     first = new[0] if len(new) else len(archive)
-    found: list[tuple[int, int]] = []
-    curated = archive.curated
-    for story in new.tolist():
-        linked = curated.others[curated.starts[story] : curated.starts[story + 1]]
-        others = np.union1d(archive.reached_by(story), linked)
-        # Stories that came together know of one another by themselves.
-        others = others[(others < first) & archive.rows["alive"][others]]
-        found += [(other, story) for other in others.tolist()]
-    found.sort()
-    both = np.array(found, np.int64).reshape(-1, 2)
-    pairs = Pairs(both[:, 0].copy(), both[:, 1].copy())
+    linked, reached = archive.curated.among(new), archive.reached_by(new)
+    story = np.concatenate([linked.candidate, reached.story])
+    candidate = np.concatenate([linked.story, reached.candidate])
+    # Stories that came together know of one another by themselves.
+    kept = (story < first) & archive.rows["alive"][story]
+    pairs = Pairs(*np.unique(np.stack([story[kept], candidate[kept]]), axis=1))
     since = len(archive) if archive.recent is None else archive.recent.first
     matrices = [
         features(archive.index(row), pairs.where(chosen))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from recommender import models
 from recommender.copies import Read
 from recommender.errors import NothingRecomputed
 from recommender.known import Known, maker
 from recommender.live.archive import Archive
-from recommender.pipeline.recomputing import named
+from recommender.pipeline.recomputing import named, reader
 from recommender.ranker import Ranker
 from recommender.store import Store
 from recommender.terms import Vocabulary
@@ -62,23 +59,7 @@ class Loaded(NamedTuple):
 
     def reader(self, store: Store) -> Read:
         """Make what reads the texts of stories of the archive by row."""
-
-        def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-            ids = self.archive.rows["ids"][rows]
-            some = store.some(np.unique(ids))
-            place = np.searchsorted(some.ids, ids)
-            # A story may be removed by now: then it has no text, and so no copies.
-            there = (
-                (place < len(some)) & (some.ids[np.minimum(place, len(some) - 1)] == ids)
-                if len(some)
-                else ids < 0
-            )
-            return (
-                [some.titles[at] if found else "" for at, found in zip(place, there, strict=True)],
-                [some.excerpts[at] if found else "" for at, found in zip(place, there, strict=True)],
-            )
-
-        return read
+        return reader(store, self.archive.rows["ids"])
 
     def full(self, much: float) -> bool:
         """Tell whether more than a share of the archive has come since, or there is no room for words."""

@@ -142,7 +142,8 @@ class _Now:
         nearest = _carried(known, kept, moved, len(ids), search)
         among = (vectors, columns.published, lists, times)
         reach = (*among, search.decay, search.entries, nearest.least, nearest.scores)
-        touched = reached(fresh, times.place[fresh], *reach)
+        touched = np.zeros(len(ids), np.bool_)
+        touched[reached(fresh, times.place[fresh], *reach)[1]] = True
         touched[fresh] = True
         touched[_left(known, space, kept, moved, search)] = True
         stories = np.flatnonzero(touched)
@@ -153,12 +154,11 @@ class _Now:
         relinked = _relinked(graph, nearest, changed, before)
         for link in changed[~np.isin(changed, fresh).any(axis=1)]:
             # Who is linked to whom is told in every list that has both.
-            one, other = (
-                reached(link[end : end + 1], times.place[link[end : end + 1]], *reach)
-                | (graph.near[:, [link[end]]].toarray() > 0).ravel()
-                for end in (0, 1)
-            )
-            relinked |= one & other
+            both = np.zeros((2, len(ids)), np.bool_)
+            for end in (0, 1):
+                both[end, reached(link[end : end + 1], times.place[link[end : end + 1]], *reach)[1]] = True
+                both[end] |= (graph.near[:, [link[end]]].toarray() > 0).ravel()
+            relinked |= both.all(axis=0)
         more = np.setdiff1d(np.flatnonzero(relinked), stories)
         _fill(nearest, more, find(more, *among, search, engine))
         index = Index(columns, vectors, search, nearest, graph)
@@ -203,8 +203,8 @@ def _left(
     times = Times.of(published)
     among = (vectors, published, postings(vectors, times), times)
     reach = (*among, search.decay, search.entries, known.least, known.scores)
-    touched = reached(gone, times.place[gone], *reach)
-    return moved[touched & (moved >= 0)]
+    touched = np.unique(moved[reached(gone, times.place[gone], *reach)[1]])
+    return touched[touched >= 0]
 
 
 def _stable(known: Known, moved: NDArray[np.int64], nearest: Nearest) -> int:
