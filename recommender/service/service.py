@@ -133,8 +133,9 @@ class Service:
         """Find the stories to read after the one at ``url``, which may be any form of its address.
 
         Never among them: the story itself, removed stories, stories dated in
-        the future, and those that an editor blocked.  The list of a story that no recompute has seen yet is
-        filled, if ``options`` say so, and else empty.
+        the future, and those that an editor blocked from its list.  The list of
+        a story that no recompute has seen yet is filled, if ``options`` say so,
+        and else empty, but for pins.
 
         Raises InvalidURL, and UnknownStory if no story has the address or it
         is removed.
