@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Corpus:
     links: NDArray[np.int64]
     """Shape (m, 2): curated links as rows (source, target), directed as written, in the editor's order
     within a source; unique, none from a story to itself."""
+    blocks: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    """Shape (m, 2): rows (story, other) whom an editor keeps out of the story's list; none is a link."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -131,6 +131,36 @@ def test_new_links_between_old_stories(known: Store, made: ModuleType, news: Cor
     assert old.urls[300] in [url for url, _, place, _ in lists[old.urls[5]][0] if place]
 
 
+def test_orders_of_editors(known: Store, news: Corpus) -> None:
+    """A pin where no link was, one on a story's second link, and a block of another's first."""
+    before = served(known)
+    ids, links = known.corpus().ids.tolist(), known.corpus().links.tolist()
+    counts = np.bincount([source for source, _ in links], minlength=STORIES)
+    first, second, *_ = np.flatnonzero(counts > 1).tolist()
+    pinned = [target for source, target in links if source == first][1]
+    blocked = next(target for source, target in links if source == second)
+    known.curate(ids[5], ids[300], "pin", by="", at=1)
+    assert 0 < refresh(known, NOBODY).ranked < STORIES
+    lists = served(known)
+    assert news.urls[300] in [url for url, _, place, _ in lists[news.urls[5]][0] if place == 1]
+    known.curate(ids[first], ids[pinned], "pin", by="", at=2)
+    assert refresh(known, NOBODY).ranked > 0
+    places = {url: place for url, _, place, _ in served(known)[news.urls[first]][0]}
+    assert places[news.urls[pinned]] == 1
+    known.curate(ids[second], ids[blocked], "block", by="", at=3)
+    assert refresh(known, NOBODY).ranked > 0
+    lists = served(known)
+    assert [place for url, _, place, _ in lists[news.urls[second]][0] if url == news.urls[blocked]] in (
+        [],
+        [0],
+    )
+    assert lists == whole(known)
+    for story in (5, first, second):
+        known.undo(ids[story], by="", at=4)
+    refresh(known, NOBODY)
+    assert served(known) == before
+
+
 def test_a_new_headline_and_a_story_that_is_gone(known: Store, made: ModuleType, news: Corpus) -> None:
     told = until(news, STORIES)
     changed, gone = 450, 460

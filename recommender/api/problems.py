@@ -21,7 +21,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from recommender.errors import InvalidURL, ModelError, NothingRecomputed, StoreError, UnknownStory
+from recommender.errors import (
+    InvalidOrder,
+    InvalidURL,
+    ModelError,
+    NothingRecomputed,
+    StoreError,
+    UnknownStory,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -74,6 +81,7 @@ def install(app: FastAPI) -> None:
     """Make ``app`` answer every error as a problem."""
     app.exception_handler(UnknownStory)(_unknown_story)
     app.exception_handler(InvalidURL)(_invalid_url)
+    app.exception_handler(InvalidOrder)(_invalid_order)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
@@ -88,6 +96,10 @@ async def _unknown_story(_: Request, error: UnknownStory) -> Response:
 
 async def _invalid_url(_: Request, error: InvalidURL) -> Response:
     return problem(422, error.name, str(error), title="Invalid URL", errors={"url": str(error)})
+
+
+async def _invalid_order(_: Request, error: InvalidOrder) -> Response:
+    return problem(422, error.name, str(error))
 
 
 async def _store_error(_: Request, error: StoreError) -> Response:

@@ -196,9 +196,9 @@ def ready(
     ``UnsoundEvaluation`` if the split leaks.
     """
     split.check()
-    links = split.corpus.links
+    links, blocks = split.corpus.links, split.corpus.blocks
     fair = unread(default.ranker(without=split.corpus.urls), left_out)
     try:
-        return index.knowing(links), learn(index, links, fair, engine, progress, left_out), True
+        return index.knowing(links), learn(index, links, fair, engine, progress, left_out, blocks), True
     except NothingToLearn:
         return index.knowing(links), fair, False

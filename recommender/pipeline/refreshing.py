@@ -152,6 +152,7 @@ class _Now:
         before = _rows(known.links, moved)
         changed = _differing(links, before, len(ids))
         relinked = _relinked(graph, nearest, changed, before)
+        relinked[_reordered(links, before, len(ids))] = True
         for link in changed[~np.isin(changed, fresh).any(axis=1)]:
             # Who is linked to whom is told in every list that has both.
             both = np.zeros((2, len(ids)), np.bool_)
@@ -233,6 +234,14 @@ def _differing(links: NDArray[np.int64], before: NDArray[np.int64], stories: int
     """Find the links, (any, 2), that are there now and were not before, or the other way round."""
     now, then = (one[:, 0] * stories + one[:, 1] for one in (links, before))
     return np.stack(np.divmod(np.setxor1d(now, then), max(stories, 1)), axis=1)
+
+
+def _reordered(links: NDArray[np.int64], before: NDArray[np.int64], stories: int) -> NDArray[np.int64]:
+    """Find the stories whose links that stayed stand in another order: a pin goes before them."""
+    now, then = (one[:, 0] * stories + one[:, 1] for one in (links, before))
+    now, then = now[np.isin(now, then)], then[np.isin(then, now)]
+    # The same pairs, by source: where they differ, their source is the same.
+    return np.unique(now[now != then] // max(stories, 1))
 
 
 def _relinked(

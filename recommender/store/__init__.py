@@ -6,6 +6,7 @@
     ranked neighbours ──Store.publish──► a generation
     key ──Store.find──► story and neighbours ──Store.cards──► an answer
     links as given ──Store.audited──► an audit
+    an editor's order ──Store.curate──► a log, and what of it is in force
 
 ``encode`` runs in worker processes; one process at a time writes; any number
 read, and see an old generation or a new one, never a mix.
@@ -13,11 +14,13 @@ read, and see an old generation or a new one, never a mix.
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
+from recommender.store.curation import Action, Kind, Orders, Record, in_force
 from recommender.store.importing import Saved
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
 
 __all__ = [
+    "Action",
     "AliasKind",
     "AuditReader",
     "Card",
@@ -26,12 +29,16 @@ __all__ = [
     "Entry",
     "Found",
     "Generation",
+    "Kind",
     "ModelRecord",
     "Named",
+    "Orders",
+    "Record",
     "Saved",
     "Status",
     "Store",
     "Version",
     "encode",
+    "in_force",
     "share",
 ]
