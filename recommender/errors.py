@@ -9,6 +9,8 @@
     ├── InvalidURL              not a web address a story can have
     ├── InvalidStory            a document that is not a story; carries the line
     ├── UnknownStory            no story in the store answers to this URL
+    ├── Unauthorized            a request without an API key, or with one that is none
+    ├── Forbidden               an API key that was made for something else
     ├── StoreError
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
@@ -79,6 +81,14 @@ class InvalidStory(RecommenderError, ValueError):
 
 class UnknownStory(RecommenderError, LookupError):
     """No story in the store answers to this URL."""
+
+
+class Unauthorized(RecommenderError):
+    """A request without an API key, or with one that was never made or is revoked."""
+
+
+class Forbidden(RecommenderError):
+    """An API key that was made for something else."""
 
 
 class StoreError(RecommenderError):

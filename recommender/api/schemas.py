@@ -243,12 +243,36 @@ _RELATED: Final = {
     ],
 }
 _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
+    401: (
+        "No API key, or one that is none.",
+        {
+            "type": "urn:recommender:error:unauthorized",
+            "title": "Unauthorized",
+            "detail": "X-API-Key has to be a key that is known here, and was not revoked.",
+        },
+    ),
+    403: (
+        "The key was made for something else.",
+        {
+            "type": "urn:recommender:error:forbidden",
+            "title": "Forbidden",
+            "detail": "the key rec_6eKq0v… was not made for 'publish'.",
+        },
+    ),
     404: (
         "No story has this URL.",
         {
             "type": "urn:recommender:error:unknown-story",
             "title": "Unknown story",
             "detail": f"no story in the store answers to '{EXAMPLE_URL}'",
+        },
+    ),
+    413: (
+        "The body is larger than is read.",
+        {
+            "type": "urn:recommender:error:content-too-large",
+            "title": "Content too large",
+            "detail": "A body of more than 5 MB is not read; send the stories in parts.",
         },
     ),
     422: (
@@ -275,17 +299,21 @@ def responses(
     *statuses: int, model: type[BaseModel], example: dict[str, Any]
 ) -> dict[int | str, dict[str, Any]]:
     """Describe a route's responses: 200 with a model and an example of it, and problems by status."""
-    described: dict[int | str, dict[str, Any]] = {
-        200: {"model": model, "content": {"application/json": {"example": example}}}
-    }
-    for status in statuses:
-        description, fields = _PROBLEMS[status]
-        described[status] = {
+    answer = {"model": model, "content": {"application/json": {"example": example}}}
+    return {200: answer, **problems_of(*statuses)}
+
+
+def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's problems, by status."""
+    return {
+        status: {
             "model": Problem,
             "description": description,
             "content": {MEDIA_TYPE: {"example": {**fields, "status": status}}},
         }
-    return described
+        for status in statuses
+        for description, fields in [_PROBLEMS[status]]
+    }
 
 
 RELATED_RESPONSES: Final = responses(404, 422, 503, model=Related, example=_RELATED)

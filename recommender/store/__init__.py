@@ -14,6 +14,7 @@ read, and see an old generation or a new one, never a mix.
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.importing import Saved
+from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
 
@@ -26,6 +27,7 @@ __all__ = [
     "Entry",
     "Found",
     "Generation",
+    "Key",
     "ModelRecord",
     "Named",
     "Saved",

@@ -14,6 +14,7 @@ from recommender.store import importing, migrations, publishing, reading
 from recommender.store.auditing import AuditReader
 from recommender.store.database import Database
 from recommender.store.importing import Saved
+from recommender.store.keys import Keys
 from recommender.store.locking import Writer
 from recommender.store.publishing import Listed
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
@@ -34,11 +35,14 @@ class Store:
     Safe to share between threads.  Not between processes: open one after a
     fork, not before.  Every method raises StoreUnavailable when the database
     does not answer, after waiting ``patience`` seconds for a lock.
+
+    ``keys`` are those of who may write over HTTP.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
+        self.keys = Keys(database, self._writer)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, patience: float = 5.0) -> Store:
