@@ -13,7 +13,7 @@ read, and see an old generation or a new one, never a mix.
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
-from recommender.store.importing import Saved
+from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
@@ -30,6 +30,7 @@ __all__ = [
     "Key",
     "ModelRecord",
     "Named",
+    "Outcome",
     "Saved",
     "Status",
     "Store",

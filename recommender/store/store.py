@@ -13,7 +13,7 @@ from recommender.errors import StoreOutdated, StoreUnavailable
 from recommender.store import importing, migrations, publishing, reading
 from recommender.store.auditing import AuditReader
 from recommender.store.database import Database
-from recommender.store.importing import Saved
+from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Keys
 from recommender.store.locking import Writer
 from recommender.store.publishing import Listed
@@ -124,8 +124,9 @@ class Store:
         """Write a batch of documents in one transaction: all of it or nothing.
 
         Of all versions of a story the greatest ``Version.rank`` wins, whatever
-        the order of arrival; but the origin whose version it was may replace
-        it by any other.  The links an origin gave before are replaced, those
+        the order of arrival, among those that were posted (``entries.posted``)
+        if there are any; but the origin whose version it was may replace it
+        by any other.  The links an origin gave before are replaced, those
         of different origins are united.  If a batch names an origin twice, the
         last one counts.
 
@@ -133,6 +134,21 @@ class Store:
         """
         with self._writer.transaction("import") as connection:
             return importing.save(connection, entries)
+
+    def post(self, entries: Sequence[Entry]) -> dict[str, Outcome]:
+        """Write a batch as ``save`` does, and tell of every story in it, by key, what became of it."""
+        with self._writer.transaction("post") as connection:
+            return importing.post(connection, entries)[1]
+
+    def remove(self, key: str) -> bool:
+        """Take back the story that answers to a key; false if none does, or it is removed already.
+
+        What was known of it stays in the store, for the day it is posted again;
+        no file or feed brings it back.  Raises StoreLocked if another
+        transaction does not end.
+        """
+        with self._writer.transaction("remove") as connection:
+            return importing.remove(connection, key)
 
     def forget(self, origins: Sequence[str]) -> int:
         """Drop the links and fingerprints of origins that are gone, such as a line cut from a file.
