@@ -66,7 +66,9 @@ def list_(
 @app.command()
 def revoke(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="A key's id, as `keys list` shows it.")],
+    number: Annotated[
+        int, typer.Argument(metavar="ID", max=2**63 - 1, help="A key's id, as `keys list` shows it.")
+    ],
 ) -> None:
     """End a key: the next request that has it is refused."""
     here = current(context)

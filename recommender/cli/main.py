@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from recommender import __version__, settings
-from recommender.cli import auditing, keys, learning, looking, models, serving
+from recommender.cli import auditing, feeds, keys, learning, looking, models, serving
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
 from recommender.errors import InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
@@ -63,6 +63,7 @@ auditing.register(app)
 serving.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(feeds.app, name="feeds")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ read, and see an old generation or a new one, never a mix.
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
+from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
@@ -25,6 +26,7 @@ __all__ = [
     "Change",
     "CuratedLink",
     "Entry",
+    "Feed",
     "Found",
     "Generation",
     "Key",

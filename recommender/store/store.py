@@ -13,6 +13,7 @@ from recommender.errors import StoreOutdated, StoreUnavailable
 from recommender.store import importing, migrations, publishing, reading
 from recommender.store.auditing import AuditReader
 from recommender.store.database import Database
+from recommender.store.feeds import Feeds
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Keys
 from recommender.store.locking import Writer
@@ -36,13 +37,14 @@ class Store:
     fork, not before.  Every method raises StoreUnavailable when the database
     does not answer, after waiting ``patience`` seconds for a lock.
 
-    ``keys`` are those of who may write over HTTP.
+    ``keys`` are those of who may write over HTTP, ``feeds`` what is polled.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
         self.keys = Keys(database, self._writer)
+        self.feeds = Feeds(database, self._writer)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, patience: float = 5.0) -> Store:
