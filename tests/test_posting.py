@@ -286,10 +286,16 @@ def test_of_a_body_that_is_too_large_no_more_is_taken_than_tells() -> None:
         taken.append(1)
         return {"type": "http.request", "body": b" " * 1_000_000, "more_body": True}
 
-    response = asyncio.run(limited(Request({"type": "http"}, receive), MOST_BYTES))
-    assert isinstance(response, Response)
-    assert response.status_code == 413
+    def ask(*headers: tuple[bytes, bytes]) -> int:
+        request = Request({"type": "http", "headers": headers}, receive)
+        response = asyncio.run(limited(request, MOST_BYTES))
+        assert isinstance(response, Response)
+        return response.status_code
+
+    assert ask() == 413
     assert len(taken) == 6
+    assert ask((b"content-length", b"5000001")) == 413
+    assert len(taken) == 6, "it said how large it is"
 
 
 def test_only_who_may_publish_posts_and_takes_back(newsroom: Newsroom) -> None:

@@ -53,6 +53,8 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
         known: defaultdict[str, set[str]] = defaultdict(set)
         stamps: dict[str, str] = {}
         for origin, stamp in store.fingerprints().items():
+            if not origin.startswith("/"):
+                continue  # no file's: it was posted, or is from a feed
             known[file_of(origin)].add(origin)
             stamps[file_of(origin)] = stamp
         report = Imported(files=len(files))
