@@ -175,7 +175,6 @@ def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             while packed:
                 yield unpacking.decompress(packed, _PIECE)
                 packed = unpacking.unconsumed_tail
-        yield unpacking.flush()
     except zlib.error:
         raise _RefusedError("is not gzip, as it says") from None
     if not unpacking.eof:

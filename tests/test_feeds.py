@@ -199,6 +199,13 @@ def test_gzip_is_unpacked_whole(paper: Paper, fetcher: Fetcher) -> None:
     assert fetcher.fetch(f"{paper.address}/f").body == text
 
 
+def test_gzip_is_unpacked_a_piece_at_a_time() -> None:
+    packed = gzip.compress(b"x" * 10_000_000)
+    pieces = [len(piece) for piece in fetching._unpacked(iter([packed]), "gzip")]
+    assert sum(pieces) == 10_000_000
+    assert max(pieces) <= 65_536
+
+
 def test_who_is_not_there(fetcher: Fetcher) -> None:
     assert "ConnectError" in fetcher.fetch("http://127.0.0.1:1/f").trouble
 
