@@ -22,6 +22,9 @@ from recommender.errors import InvalidStory, InvalidURL
 
 Rank: TypeAlias = tuple[bool, float, bool, str]
 
+POSTED = "api:"
+"""What origins of stories begin with that came through the API, and of no file's: those have a whole path."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
@@ -81,6 +84,27 @@ class Entry:
     fingerprint: str
     versions: tuple[Version, ...]
     links: tuple[str, ...]
+
+
+def posted(key: str) -> str:
+    """Name the origin of a story that comes through the API: to post it again replaces what was posted."""
+    return POSTED + key
+
+
+def removal(key: str, url: str, published_at: int | None, card: str, details: str) -> Entry:
+    """Say through the API of a story that the store has that it is removed."""
+    version = Version(
+        key=key,
+        url=url,
+        published_at=published_at,
+        own=True,
+        removed=True,
+        digest=_digest(card.encode(), details.encode(), b"removed"),
+        card=card,
+        details=details,
+        aliases=(),
+    )
+    return Entry(posted(key), "", (version,), ())
 
 
 def rank(own: bool, published_at: int | None, removed: bool, digest: str) -> Rank:

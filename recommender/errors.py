@@ -10,6 +10,8 @@
     ├── InvalidStory            a document that is not a story; carries the line
     ├── UnknownStory            no story in the store answers to this URL
     ├── InvalidOrder            an editor's order that cannot be, such as to pin a story to itself
+    ├── Unauthorized            a request without an API key, or with one that is none
+    ├── Forbidden               an API key that was made for something else
     ├── StoreError
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
@@ -91,6 +93,14 @@ class UnknownStory(RecommenderError, LookupError):
 
 class InvalidOrder(RecommenderError, ValueError):
     """An editor's order that cannot be, such as to pin a story to itself."""
+
+
+class Unauthorized(RecommenderError):
+    """A request without an API key, or with one that was never made or is revoked."""
+
+
+class Forbidden(RecommenderError):
+    """An API key that was made for something else."""
 
 
 class StoreError(RecommenderError):

@@ -378,7 +378,7 @@ def test_connections_do_not_wait_before_they_send() -> None:
 def test_a_server_loads_nothing_that_learns() -> None:
     program = (
         "import sys, recommender.cli, recommender.api, uvicorn; "
-        "print(sorted({'sklearn', 'scipy', 'alembic', 'lxml'} & set(sys.modules)))"
+        "print(sorted({'sklearn', 'scipy', 'alembic', 'lxml', 'httpx2'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
 

@@ -97,6 +97,7 @@ _LINE: Final = {
 }
 CURATION_RESPONSES: Final = responses(
     401,
+    403,
     404,
     422,
     503,

@@ -22,11 +22,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from recommender.errors import (
+    Forbidden,
     InvalidOrder,
     InvalidURL,
     ModelError,
     NothingRecomputed,
     StoreError,
+    Unauthorized,
     UnknownStory,
 )
 
@@ -82,6 +84,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(UnknownStory)(_unknown_story)
     app.exception_handler(InvalidURL)(_invalid_url)
     app.exception_handler(InvalidOrder)(_invalid_order)
+    app.exception_handler(Unauthorized)(_unauthorized)
+    app.exception_handler(Forbidden)(_forbidden)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
@@ -100,6 +104,15 @@ async def _invalid_url(_: Request, error: InvalidURL) -> Response:
 
 async def _invalid_order(_: Request, error: InvalidOrder) -> Response:
     return problem(422, error.name, str(error))
+
+
+async def _unauthorized(_: Request, error: Unauthorized) -> Response:
+    # RFC 9110 wants a challenge; for keys in a header of their own no scheme is registered.
+    return problem(401, error.name, f"{error}.", headers={"WWW-Authenticate": "ApiKey"})
+
+
+async def _forbidden(_: Request, error: Forbidden) -> Response:
+    return problem(403, error.name, f"{error}.")
 
 
 async def _store_error(_: Request, error: StoreError) -> Response:

@@ -69,7 +69,11 @@ def _parameter(parameter: Mapping[str, Any]) -> str:
 
 def _body(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
     for content in body["content"].values():
-        schema = schemas[content["schema"]["$ref"].rsplit("/", 1)[-1]]
+        schema = content["schema"]
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rsplit("/", 1)[-1]]
+        # Of a body that may be several things, the first is what is told of.
+        schema = {**schema.get("anyOf", [{}])[0], **schema}
         fields = (
             f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}</tr>"
             for name, field in schema["properties"].items()

@@ -141,6 +141,27 @@ class Story(Card):
     generation: int | None = Field(description="The active recompute, null before the first.")
 
 
+class Outcome(_Document):
+    """What became of a story that was posted."""
+
+    url: str | None = Field(
+        description="The story's own URL; of what is no story, the address that it gives, or null."
+    )
+    status: Literal["new", "changed", "unchanged", "rejected"]
+    reason: str | None = Field(default=None, description="Why it was rejected, or changed nothing.")
+    warnings: list[str] = Field(default=[], description="What of it was not understood and left out.")
+
+
+class Posted(_Document):
+    """What became of the stories that were posted: how many of each, and each, in the order of the list."""
+
+    new: int
+    changed: int
+    unchanged: int
+    rejected: int
+    items: list[Outcome]
+
+
 class Fault(_Document):
     """One part that is wrong, and why."""
 
@@ -166,7 +187,7 @@ class Health(_Document):
 
 EXAMPLE_URL: Final = "https://harbour-herald.example/2026/09/old-bridge-reopens"
 
-_RELATED_CARD: Final = {
+RELATED_CARD: Final = {
     "title": "Why the old bridge was closed for two years",
     "excerpt": "Divers found the cracks in the third pier by accident.",
     "publishedDateTime": "2026-08-30T07:15:00Z",
@@ -187,7 +208,7 @@ _RELATED_CARD: Final = {
         }
     ],
 }
-_STORY_CARD: Final = _RELATED_CARD | {
+STORY_CARD: Final = RELATED_CARD | {
     "title": "Old bridge reopens to a crowd and a brass band",
     "excerpt": "The first bus crossed at noon, an hour late.",
     "publishedDateTime": "2026-09-02T12:40:00Z",
@@ -205,7 +226,7 @@ _RELATED: Final = {
             "rank": 1,
             "score": 0.93,
             "source": "curated",
-            **_RELATED_CARD,
+            **RELATED_CARD,
             "alternates": [
                 {
                     "title": "Why the old bridge was closed for two years",
@@ -244,11 +265,19 @@ _RELATED: Final = {
 }
 _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
     401: (
-        "The key in X-API-Key is missing or unknown.",
+        "No API key, or one that is none.",
         {
             "type": "urn:recommender:error:unauthorized",
             "title": "Unauthorized",
-            "detail": "No permission -- see authorization schemes.",
+            "detail": "X-API-Key has to be a key that is known here, and was not revoked.",
+        },
+    ),
+    403: (
+        "The key was made for something else.",
+        {
+            "type": "urn:recommender:error:forbidden",
+            "title": "Forbidden",
+            "detail": "the key rec_6eKq0v… was not made for 'publish'.",
         },
     ),
     404: (
@@ -257,6 +286,14 @@ _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             "type": "urn:recommender:error:unknown-story",
             "title": "Unknown story",
             "detail": f"no story in the store answers to '{EXAMPLE_URL}'",
+        },
+    ),
+    413: (
+        "The body is larger than is read.",
+        {
+            "type": "urn:recommender:error:content-too-large",
+            "title": "Content too large",
+            "detail": "A body of more than 5 MB is not read; send the stories in parts.",
         },
     ),
     422: (
@@ -283,23 +320,27 @@ def responses(
     *statuses: int, model: type[BaseModel], example: dict[str, Any]
 ) -> dict[int | str, dict[str, Any]]:
     """Describe a route's responses: 200 with a model and an example of it, and problems by status."""
-    described: dict[int | str, dict[str, Any]] = {
-        200: {"model": model, "content": {"application/json": {"example": example}}}
-    }
-    for status in statuses:
-        description, fields = _PROBLEMS[status]
-        described[status] = {
+    answer = {"model": model, "content": {"application/json": {"example": example}}}
+    return {200: answer, **problems_of(*statuses)}
+
+
+def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's problems, by status."""
+    return {
+        status: {
             "model": Problem,
             "description": description,
             "content": {MEDIA_TYPE: {"example": {**fields, "status": status}}},
         }
-    return described
+        for status in statuses
+        for description, fields in [_PROBLEMS[status]]
+    }
 
 
 RELATED_RESPONSES: Final = responses(404, 422, 503, model=Related, example=_RELATED)
 DRAFT_RESPONSES: Final = responses(422, 503, model=Related, example=_RELATED)
 STORY_RESPONSES: Final = responses(
-    404, 422, 503, model=Story, example={"url": EXAMPLE_URL, "generation": 7, **_STORY_CARD}
+    404, 422, 503, model=Story, example={"url": EXAMPLE_URL, "generation": 7, **STORY_CARD}
 )
 
 

@@ -151,7 +151,8 @@ def _title(story: Named, style: str) -> Text:
 def _file(origin: str) -> str:
     """Name a document as it is opened from here."""
     path, here = PurePath(origin), Path.cwd()
-    return plain(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    # What was posted, or is from a feed, has an address: as a path it would lose one of its slashes.
+    return plain(str(path.relative_to(here)) if path.is_relative_to(here) else origin)
 
 
 def _view(view: View | None) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import orjson
 import typer
 
 from recommender import engine
-from recommender.cli import show
+from recommender.cli import show, watching
 from recommender.cli.context import REJECTED, Context, current
 from recommender.errors import NothingToLearn, UsageError
 
@@ -45,13 +45,18 @@ def register(app: typer.Typer) -> None:
 def import_(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files or folders of stories.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Go on: import what changes, until Ctrl-C.")] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks of --watch.", metavar="SECONDS")
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Import stories from files and folders.
 
     Front matter (.md .markdown .txt), JSON and JSONL, RSS, Atom and JSON Feed, and HTML pages.
     Importing again touches only what changed. A file that is no story is rejected by name, line
-    and reason, and the rest goes on; then the exit code is 3.
+    and reason, and the rest goes on; then the exit code is 3. With --watch it prints a line for each
+    batch; a folder that is away and a store that is being written are waited for.
 
     Example:  recommender import seeds/ more/stories.jsonl
     """
@@ -62,6 +67,9 @@ def import_(
             raise UsageError(f"{path}: addresses are not fetched; download it and import the file")
     here = current(context)
     with here.open(create=True) as store:
+        if watch:
+            watching.watch(here, store, paths, every, json=json)
+            return
         report = import_paths(store, paths, here.progress)
     if json:
         here.out.print_json(data=asdict(report))

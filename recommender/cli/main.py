@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from recommender import __version__, settings
-from recommender.cli import auditing, curating, keeping, learning, looking, models, serving
+from recommender.cli import auditing, curating, feeds, keeping, keys, learning, looking, models, serving
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
 from recommender.errors import InvalidOrder, InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
@@ -64,6 +64,8 @@ serving.register(app)
 keeping.register(app)
 app.add_typer(curating.app, name="curate")
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(feeds.app, name="feeds")
 
 
 _WRONG = (UsageError, SettingsError, InvalidURL, InvalidOrder)

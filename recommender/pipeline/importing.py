@@ -53,13 +53,15 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
         known: defaultdict[str, set[str]] = defaultdict(set)
         stamps: dict[str, str] = {}
         for origin, stamp in store.fingerprints().items():
-            known[_file(origin)].add(origin)
-            stamps[_file(origin)] = stamp
+            if not origin.startswith("/"):
+                continue  # no file's: it was posted, or is from a feed
+            known[file_of(origin)].add(origin)
+            stamps[file_of(origin)] = stamp
         report = Imported(files=len(files))
         lost = sorted(set(known) - {path.as_posix() for path in files})
         gone = [file for file in lost if _inside(file, folders) and not Path(file).exists()]
         _forget(store, report, [origin for file in gone for origin in known[file]])
-        stamped = [(path, _stamp(path)) for path in files]
+        stamped = [(path, stamp_of(path)) for path in files]
         fresh = [
             (path, stamp) for path, stamp in stamped if not stamp or stamps.get(path.as_posix()) != stamp
         ]
@@ -92,13 +94,13 @@ def _batches(files: list[Stamped]) -> Iterator[list[Stamped]]:
         start, size = start + size, min(2 * size, BLOCK)
 
 
-def _file(origin: str) -> str:
+def file_of(origin: str) -> str:
     """Name the file of an origin: a file of many stories has ``path#N`` for each."""
     path, mark, number = origin.rpartition("#")
     return path if mark and number.isdigit() else origin
 
 
-def _stamp(path: Path) -> str:
+def stamp_of(path: Path) -> str:
     """Tell a file's content by its size and time; empty where it cannot be told."""
     try:
         status = path.stat()

@@ -128,6 +128,11 @@ class Service:
         return Explainer(self._store)
 
     @property
+    def store(self) -> Store:
+        """The store, for those who write to it."""
+        return self._store
+
+    @property
     def immediate(self) -> bool:
         """Whether an answer waits for nobody: its store is a file, not a server."""
         return self._store.immediate

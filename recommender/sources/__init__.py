@@ -16,8 +16,9 @@ from recommender.articles import Document, Rejection
 from recommender.errors import UsageError
 from recommender.sources import feeds, frontmatter, jsonfiles, webpage
 from recommender.sources.story import document
+from recommender.sources.syndicated import syndicated
 
-__all__ = ["SUFFIXES", "discover", "document", "parse", "read"]
+__all__ = ["SUFFIXES", "discover", "document", "parse", "read", "syndicated"]
 
 _Reader = Callable[[bytes, str], Iterator[Document | Rejection]]
 

@@ -15,7 +15,9 @@ read, and see an old generation or a new one, never a mix.
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.curation import Action, Kind, Orders, Record, in_force
-from recommender.store.importing import Saved
+from recommender.store.feeds import Feed
+from recommender.store.importing import Outcome, Saved
+from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.store import Store
 
@@ -27,12 +29,15 @@ __all__ = [
     "Change",
     "CuratedLink",
     "Entry",
+    "Feed",
     "Found",
     "Generation",
+    "Key",
     "Kind",
     "ModelRecord",
     "Named",
     "Orders",
+    "Outcome",
     "Record",
     "Saved",
     "Status",

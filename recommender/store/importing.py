@@ -7,13 +7,14 @@ same on both databases.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from recommender.entries import AliasKind, Entry, Version, rank
+from recommender.entries import POSTED, AliasKind, Entry, Rank, Version, rank, removal
 from recommender.store.database import chunks
 from recommender.store.schema import aliases, articles, links, origins
 
@@ -42,6 +43,10 @@ class Saved:
         )
 
 
+Outcome: TypeAlias = Literal["new", "changed", "unchanged"]
+"""What became of a story; with links of its own that changed, it did."""
+
+
 class _Telling(NamedTuple):
     """A version of a story and the origin that tells it."""
 
@@ -49,20 +54,50 @@ class _Telling(NamedTuple):
     origin: str
 
     def beats(self, other: _Telling) -> bool:
-        ours, theirs = self.version.rank, other.version.rank
+        ours, theirs = _rank(self.version.rank, self.origin), _rank(other.version.rank, other.origin)
         # Of two origins that say the same, the first in the alphabet: files mostly come in that order.
         return ours > theirs or (ours == theirs and self.origin < other.origin)
 
 
+def _rank(told: Rank, origin: str) -> tuple[bool, Rank]:
+    """Order versions by who tells them first: what was posted of a story itself outranks files and feeds.
+
+    Whoever posts, or takes back, says so of this one story, now; a file that is
+    read again, or a feed that dates its entries anew, only repeats itself.
+    """
+    return told[0] and origin.startswith(POSTED), told
+
+
 def save(connection: Connection, entries: Iterable[Entry]) -> Saved:
     """Write a batch; see ``Store.save``."""
+    return post(connection, entries)[0]
+
+
+def remove(connection: Connection, key: str) -> bool:
+    """Say of a story that it is removed; see ``Store.remove``."""
+    query = select(articles).join_from(aliases, articles).where(aliases.c.key == key)
+    row = connection.execute(query).one_or_none()
+    if row is None or row.removed:
+        return False
+    save(connection, [removal(row.key, row.url, row.published_at, row.card, row.details)])
+    return True
+
+
+def post(connection: Connection, entries: Iterable[Entry]) -> tuple[Saved, dict[str, Outcome]]:
+    """Write a batch, and tell of every story in it, by key, what became of it; see ``Store.post``."""
     told = {entry.origin: entry for entry in entries}
     origin_ids = _save_origins(connection, told)
     # Nobody else counts at this moment: transactions take turns.
     revision = 1 + connection.execute(_NEWEST).scalar_one()
-    stories, article_ids = _save_articles(connection, told, origin_ids, revision)
+    outcomes, article_ids = _save_articles(connection, told, origin_ids, revision)
     _save_aliases(connection, told.values(), article_ids)
-    return stories + _save_links(connection, told, origin_ids, article_ids, revision)
+    became = Counter(outcomes.values())
+    stories = Saved(became["new"], became["changed"], became["unchanged"])
+    links, relinked = _save_links(connection, told, origin_ids, article_ids, revision)
+    for key, outcome in outcomes.items():
+        if outcome == "unchanged" and article_ids[key] in relinked:
+            outcomes[key] = "changed"
+    return stories + links, outcomes
 
 
 def forget(connection: Connection, names: Sequence[str]) -> int:
@@ -113,8 +148,8 @@ _STORED = select(
 
 def _save_articles(
     connection: Connection, told: Mapping[str, Entry], origin_ids: Mapping[str, int], revision: int
-) -> tuple[Saved, dict[str, int]]:
-    """Let the best version of every story win; return the ids of all stories told, by key."""
+) -> tuple[dict[str, Outcome], dict[str, int]]:
+    """Let the best version of every story win; return what became of the stories told, and ids, by key."""
     best = _fold(told.values())
     stored: dict[str, Row[Any]] = {}
     for chunk in chunks(list(best)):
@@ -122,21 +157,24 @@ def _save_articles(
     ids = {key: row.id for key, row in stored.items()}
     new: list[dict[str, Any]] = []
     replaced: list[dict[str, Any]] = []
-    changed = 0
+    outcomes: dict[str, Outcome] = {}
     for key, telling in best.items():
+        outcomes[key] = "unchanged"
         values = _columns(telling, origin_ids) | {"revision": revision}
         row = stored.get(key)
         if row is None:
             new.append(values)
+            outcomes[key] = "new"
         elif _wins(telling, row, told.get(row.origin)):
             replaced.append(values | {"row": row.id})
-            changed += (telling.version.digest, telling.version.own) != (row.digest, row.own)
+            if (telling.version.digest, telling.version.own) != (row.digest, row.own):
+                outcomes[key] = "changed"
     if new:
         rows = connection.execute(insert(articles).returning(articles.c.key, articles.c.id), new)
         ids.update({row.key: row.id for row in rows})
     if replaced:
         connection.execute(update(articles).where(articles.c.id == bindparam("row")), replaced)
-    return Saved(new=len(new), changed=changed, unchanged=len(best) - len(new) - changed), ids
+    return outcomes, ids
 
 
 def _fold(entries: Iterable[Entry]) -> dict[str, _Telling]:
@@ -162,8 +200,9 @@ def _wins(telling: _Telling, row: Row[Any], holder: Entry | None) -> bool:
         return False
     if holder is not None and any(retold.key == version.key for retold in holder.versions):
         return True
-    stored = rank(row.own, row.published_at, row.removed, row.digest)
-    return version.rank > stored or (version.rank == stored and telling.origin < row.origin)
+    ours = _rank(version.rank, telling.origin)
+    stored = _rank(rank(row.own, row.published_at, row.removed, row.digest), row.origin)
+    return ours > stored or (ours == stored and telling.origin < row.origin)
 
 
 def _columns(telling: _Telling, origin_ids: Mapping[str, int]) -> dict[str, Any]:
@@ -234,8 +273,8 @@ def _save_links(
     origin_ids: Mapping[str, int],
     article_ids: Mapping[str, int],
     revision: int,
-) -> Saved:
-    """Replace the links of the origins whose links changed."""
+) -> tuple[Saved, set[int]]:
+    """Replace the links of the origins whose links changed; return whose, too."""
     stored: dict[int, list[tuple[int, str]]] = {}
     query = select(links.c.origin_id, links.c.source_id, links.c.target_key).order_by(
         links.c.origin_id, links.c.place
@@ -268,4 +307,4 @@ def _save_links(
         connection.execute(insert(links), fresh)
     for chunk in chunks(sorted(relinked)):
         connection.execute(update(articles).where(articles.c.id.in_(chunk)).values(revision=revision))
-    return Saved(links_added=added, links_removed=removed)
+    return Saved(links_added=added, links_removed=removed), relinked

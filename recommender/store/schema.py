@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -190,3 +190,40 @@ models = Table(
     Column("report", Text, nullable=False),
 )
 """Which models were trained and how they did; the models themselves are folders."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    # What a log says key 7 did, no later key is to have done.
+    sqlite_autoincrement=True,
+)
+"""Who may write over HTTP (``store.keys``): of a key only its digest, and its beginning for people."""
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("every", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_at", BigInteger),
+    Column("polled_at", BigInteger),
+    Column("outcome", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("etag", Text),
+    Column("modified", Text),
+    sqlite_autoincrement=True,
+)
+"""Feeds that the operator named (``store.feeds``).
+
+They are polled ``every`` so many seconds, ``next_at`` the next time; null once the feed is gone for good.
+``outcome`` is what became of the last poll, and ``failures`` how many have failed since one that did not.
+"""

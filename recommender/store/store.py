@@ -14,7 +14,9 @@ from recommender.store import curation, importing, migrations, publishing, readi
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Action, Orders, Record
 from recommender.store.database import Database
-from recommender.store.importing import Saved
+from recommender.store.feeds import Feeds
+from recommender.store.importing import Outcome, Saved
+from recommender.store.keys import Keys
 from recommender.store.locking import Writer
 from recommender.store.publishing import Listed
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
@@ -35,11 +37,15 @@ class Store:
     Safe to share between threads.  Not between processes: open one after a
     fork, not before.  Every method raises StoreUnavailable when the database
     does not answer, after waiting ``patience`` seconds for a lock.
+
+    ``keys`` are those of who may write over HTTP, ``feeds`` what is polled.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
+        self.keys = Keys(database, self._writer)
+        self.feeds = Feeds(database, self._writer)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, patience: float = 5.0) -> Store:
@@ -130,8 +136,9 @@ class Store:
         """Write a batch of documents in one transaction: all of it or nothing.
 
         Of all versions of a story the greatest ``Version.rank`` wins, whatever
-        the order of arrival; but the origin whose version it was may replace
-        it by any other.  The links an origin gave before are replaced, those
+        the order of arrival, among those that were posted (``entries.posted``)
+        if there are any; but the origin whose version it was may replace it
+        by any other.  The links an origin gave before are replaced, those
         of different origins are united.  If a batch names an origin twice, the
         last one counts.
 
@@ -139,6 +146,21 @@ class Store:
         """
         with self._writer.transaction("import") as connection:
             return importing.save(connection, entries)
+
+    def post(self, entries: Sequence[Entry]) -> dict[str, Outcome]:
+        """Write a batch as ``save`` does, and tell of every story in it, by key, what became of it."""
+        with self._writer.transaction("post") as connection:
+            return importing.post(connection, entries)[1]
+
+    def remove(self, key: str) -> bool:
+        """Take back the story that answers to a key; false if none does, or it is removed already.
+
+        What was known of it stays in the store, for the day it is posted again;
+        no file or feed brings it back.  Raises StoreLocked if another
+        transaction does not end.
+        """
+        with self._writer.transaction("remove") as connection:
+            return importing.remove(connection, key)
 
     def forget(self, origins: Sequence[str]) -> int:
         """Drop the links and fingerprints of origins that are gone, such as a line cut from a file.

@@ -1,0 +1,125 @@
+"""The routes by which stories come in and go: ``POST /articles`` and ``DELETE /articles``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Depends, FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from recommender.api.accepting import POST_BODY, POST_RESPONSES
+from recommender.api.keys import may
+from recommender.api.problems import problem
+from recommender.api.routes import StoryQuery, service_of
+from recommender.api.schemas import problems_of
+from recommender.errors import InvalidStory
+from recommender.store import Key
+
+MOST_BYTES: Final = 5_000_000
+"""Largest body that is read; of a larger one, no more than this is ever held."""
+
+MOST: Final = 500
+"""Stories in one body at most: they are one transaction, for which all others wait."""
+
+_STATUSES: Final = ("new", "changed", "unchanged", "rejected")
+_NOT_KEPT: Final = {"Cache-Control": "no-store"}
+
+Publisher = Annotated[Key, Depends(may("publish"))]
+
+
+async def publish(request: Request, _: Publisher) -> Response:
+    """Save a story, or a list of up to 500; what was posted before is replaced.
+
+    Each is told of by itself, in order: one that is no story stops none of the others.
+    """
+    body = await limited(request, MOST_BYTES)
+    if isinstance(body, Response):
+        return body
+    return await run_in_threadpool(_publish, request, body)
+
+
+def _publish(request: Request, body: bytes) -> Response:
+    # Readers of formats are of no use to a process that only answers.
+    from recommender.pipeline.posting import post
+
+    stories = _stories(body)
+    told = post(service_of(request).store, stories)
+    count = Counter(one.status for one in told)
+    if count["rejected"] == len(told):
+        errors = {f"articles[{place}]": one.reason or "" for place, one in enumerate(told)}
+        detail = "Nothing was saved: none of what was sent is a story."
+        return problem(422, InvalidStory.name, detail, errors=errors)
+    items = [{name: value for name, value in one._asdict().items() if name == "url" or value} for one in told]
+    answer = {**{status: count[status] for status in _STATUSES}, "items": items}
+    return Response(orjson.dumps(answer), headers=_NOT_KEPT, media_type="application/json")
+
+
+def remove(request: Request, query: Annotated[StoryQuery, Query()], _: Publisher) -> Response:
+    """Take a story back: no answer has it any more, until it is posted again."""
+    from recommender.pipeline.posting import remove
+
+    remove(service_of(request).store, query.url)
+    return Response(status_code=204, headers=_NOT_KEPT)
+
+
+async def limited(request: Request, most: int) -> bytes | Response:
+    """Read the body of a request, or answer that it is too large; never hold more than ``most`` bytes."""
+    detail = f"A body of more than {most / 1e6:g} MB is not read; send it in parts."
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:18]) > most:  # spares whoever waits to be told to send it
+        return problem(413, "content-too-large", detail)
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            if len(body) + len(piece) > most:
+                return problem(413, "content-too-large", detail)
+            body += piece
+    except ClientDisconnect:
+        return problem(400, "bad-request", "The body ended before its end.")  # to nobody
+    return bytes(body)
+
+
+def _stories(body: bytes) -> list[Any]:
+    """Find the stories in a body: it is one, or a list, or has a list under ``articles``."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _invalid(f"not JSON: {error}") from None
+    if isinstance(value, dict) and isinstance(value.get("articles"), list):
+        value = value["articles"]
+    stories = value if isinstance(value, list) else [value]
+    if not 1 <= len(stories) <= MOST:
+        raise _invalid(f"1 to {MOST} stories are taken at once, and there are {len(stories):,}")
+    return stories
+
+
+def _invalid(reason: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body",), "msg": reason, "type": "value_error"}])
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these routes."""
+    described: dict[str, Any] = {"tags": ["stories"], "response_model": None}
+    app.router.add_api_route(
+        "/articles",
+        publish,
+        methods=["POST"],
+        summary="Save stories",
+        responses=POST_RESPONSES,
+        openapi_extra={"requestBody": POST_BODY},
+        **described,
+    )
+    app.router.add_api_route(
+        "/articles",
+        remove,
+        methods=["DELETE"],
+        status_code=204,
+        summary="Take a story back",
+        responses=problems_of(401, 403, 404, 422, 503),
+        **described,
+    )

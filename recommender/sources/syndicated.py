@@ -1,0 +1,40 @@
+"""A feed of whichever kind, from its bytes alone: servers say much about what they send that is not so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from recommender.articles import Document, Rejection
+from recommender.sources import feeds, jsonfeed
+
+_MARK = b"\xef\xbb\xbf"
+
+
+def syndicated(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+    """Read the entries of an RSS, Atom or JSON feed.
+
+    Nothing else is read: of a list of whole stories, as files may have, one
+    could say that another publisher's is removed.
+
+    Args:
+        raw: the feed.
+        origin: its name; the n-th entry's document is ``origin#N``.
+
+    Yields:
+        each entry's story, or why it is none.
+    """
+    text = raw.removeprefix(_MARK).lstrip()
+    if text[:1] not in (b"{", b"["):
+        yield from feeds.read(raw, origin)
+        return
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        yield Rejection(origin, error.lineno, f"not JSON: {error.msg}")
+        return
+    if jsonfeed.is_feed(value):
+        yield from jsonfeed.read(value, origin)
+    else:
+        yield Rejection(origin, None, "JSON, and no JSON Feed")
