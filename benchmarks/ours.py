@@ -17,8 +17,7 @@ from recommender import default
 from recommender.corpus import Corpus
 from recommender.engine import ENGINES
 from recommender.index import prepare
-from recommender.pipeline.progress import silent
-from recommender.pipeline.ranking import rank
+from recommender.pipeline.ranking import best
 from recommender.pipeline.recomputing import recompute
 from recommender.store import Store
 from recommender.text import TextSpace
@@ -44,7 +43,7 @@ def ours(corpus: Corpus, k: int = 10, engine: str = "local") -> Lists:
     everything = np.arange(len(corpus))
     with Meter() as meter:
         _, index = prepare(corpus, engine=ENGINES[engine])
-        rows = rank(index, default.ranker(), everything, ENGINES[engine], silent, "").best(everything, k)
+        rows = best(index, default.ranker(), everything, k, ENGINES[engine])
     return Lists(rows, meter.seconds, meter.peak_mb)
 
 

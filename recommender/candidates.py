@@ -50,6 +50,10 @@ class Pairs:
         starts = np.searchsorted(story[order], stories), np.searchsorted(story[order], stories + 1)
         return cls(*_united(stories, np.concatenate(lists, axis=1), *starts, candidate[order]))
 
+    def where(self, kept: NDArray[np.bool_]) -> Self:
+        """Keep some of the pairs, (p,)."""
+        return type(self)(self.story[kept], self.candidate[kept])
+
     def runs(self) -> Iterator[tuple[int, slice]]:
         """Every story with the slice of its pairs."""
         starts = np.flatnonzero(np.r_[True, self.story[1:] != self.story[:-1]][: len(self)])

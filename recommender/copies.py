@@ -48,6 +48,9 @@ SHORT: Final = 16
 VERY_ALIKE: Final = 0.9
 """Least cosine of the titles where a text is ``SHORT``."""
 
+STORIES: Final = 16_384
+"""Stories looked at together; bounds memory."""
+
 _NEAR: Final = 0.5
 """Least likeness, without decay: far below what copies have in every view."""
 
@@ -67,11 +70,15 @@ def groups(
     """Find every story's group of copies, (n,): the least row in it, so its own row for a story alone.
 
     Looked for are copies of ``stories`` (s,); ``known`` (n,) are the groups as
-    they were.   Copies of copies are copies.
+    they were.  Copies of copies are copies.
     """
-    first, second = copies(index, stories, read)
     n = len(index)
-    first, second = np.r_[first, np.arange(n)], np.r_[second, known]
+    ones, others = [np.arange(n)], [known]
+    for start in range(0, len(stories), STORIES):
+        first, second = copies(index, stories[start : start + STORIES], read)
+        ones.append(first)
+        others.append(second)
+    first, second = np.concatenate(ones), np.concatenate(others)
     graph = sp.csr_matrix((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
     _, component = connected_components(graph, directed=False)
     _, least, inverse = np.unique(component, return_index=True, return_inverse=True)

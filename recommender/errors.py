@@ -9,6 +9,7 @@
     ├── InvalidURL              not a web address a story can have
     ├── InvalidStory            a document that is not a story; carries the line
     ├── UnknownStory            no story in the store answers to this URL
+    ├── InvalidOrder            an editor's order that cannot be, such as to pin a story to itself
     ├── Unauthorized            a request without an API key, or with one that is none
     ├── Forbidden               an API key that was made for something else
     ├── StoreError
@@ -38,6 +39,7 @@ was expected and what to do.
 from __future__ import annotations
 
 import re
+from typing import Self
 
 
 class RecommenderError(Exception):
@@ -81,6 +83,16 @@ class InvalidStory(RecommenderError, ValueError):
 
 class UnknownStory(RecommenderError, LookupError):
     """No story in the store answers to this URL."""
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Make the error of a URL, of which the message has the beginning."""
+        shown = repr(url if len(url) <= 80 else f"{url[:79]}…")
+        return cls(f"no story in the store answers to {shown}")
+
+
+class InvalidOrder(RecommenderError, ValueError):
+    """An editor's order that cannot be, such as to pin a story to itself."""
 
 
 class Unauthorized(RecommenderError):

@@ -66,8 +66,17 @@ class LinkGraph:
         both = sp.csr_matrix((self.both.data, self.both.indices, starts), shape=(n, n))
         if len(links):
             both = both.maximum(_both_ways(links, n))
-        around = sp.csr_matrix((self.around.data, self.around.indices, self.around.indptr), shape=(before, n))
-        return self._seen(before, _nearness(found, scores, n), both, around)
+        return self._seen(before, _nearness(found, scores, n), both, _widened(self.around, n))
+
+    def joined(self, following: Self) -> Self:
+        """Look from these stories and from those that follow them."""
+        both = following.both
+        near, share = (
+            sp.csr_matrix(sp.vstack([_widened(one, both.shape[1]), other], "csr", np.float32))
+            for one, other in ((self.near, following.near), (self.share, following.share))
+        )
+        linked = np.concatenate([self.linked, following.linked])
+        return type(self)(self.first, near, share, linked, following.around, both)
 
     @classmethod
     def _seen(cls, first: int, weight: sp.csr_matrix, both: sp.csr_matrix, around: sp.csr_matrix) -> Self:
@@ -103,10 +112,16 @@ class LinkGraph:
         story around the second.
         """
         near, share, around = (
-            (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
+            # As they are: a copy for every block would cost what the archive has, not what the block has.
+            (matrix.indptr, matrix.indices.astype(np.int32, copy=False), matrix.data)
             for matrix in (self.near, self.share, self.around)
         )
         return _columns(story - self.first, other, near, share, around, self.linked)
+
+
+def _widened(matrix: sp.csr_matrix, columns: int) -> sp.csr_matrix:
+    """Give a matrix more columns, of zeros; nothing is copied."""
+    return sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], columns))
 
 
 def _both_ways(links: NDArray[np.int64], n: int) -> sp.csr_matrix:
@@ -114,7 +129,7 @@ def _both_ways(links: NDArray[np.int64], n: int) -> sp.csr_matrix:
     return target.maximum(target.T).minimum(1).tocsr()
 
 
-_Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
+_Rows = tuple[NDArray[np.integer], NDArray[np.int32], NDArray[np.float32]]
 """A matrix in compressed rows: where they begin, their columns, their values."""
 
 

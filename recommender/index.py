@@ -56,7 +56,10 @@ def prepare(corpus: Corpus, search: Search = SEARCH, engine: Engine = local) -> 
     """Fit the text space on all stories, find those nearest to each, index them; no links are known."""
     texts = Texts.of(corpus.titles, corpus.excerpts)
     space = TextSpace().learn(texts)
-    return space, index_of(Columns.of(corpus), space.vectors(texts), search, engine)
+    vectors = space.vectors(texts)
+    # As large as the vectors, and needed no more.
+    del texts
+    return space, index_of(Columns.of(corpus), vectors, search, engine)
 
 
 def index_of(columns: Columns, vectors: Vectors, search: Search, engine: Engine = local) -> Index:
@@ -78,9 +81,15 @@ def find(
     engine: Engine = local,
 ) -> Nearest:
     """Find those nearest to some stories (s,) of the lists, block by block."""
-    blocks = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)] or [stories]
-    parts = engine(_find_block, (vectors, published, lists, times, search), blocks)
-    return Nearest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    blocks = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
+    # Room for all is made once: 1 KB a story, which joining the parts of all blocks would need twice.
+    found = Nearest.room(len(stories), (search.near, search.far, search.before))
+    start = 0
+    for part in engine(_find_block, (vectors, published, lists, times, search), blocks):
+        for whole, some in zip(found, part, strict=True):
+            whole[start : start + len(some)] = some
+        start += len(part.near)
+    return found
 
 
 _Shared = tuple[Vectors, NDArray[np.float64], Postings, Times, Search]

@@ -1,8 +1,8 @@
 """What a recompute knew of the archive, kept so that the next one need not begin anew.
 
-Everything is arrays and names, and nothing runs when it is read.  Texts are
-kept in parts of ``PART`` stories, so that those of an archive that only grew
-need not be written again.
+Everything is arrays and names, and nothing runs when it is read.  Texts and
+earlier neighbours, which do not change as an archive grows, are kept in parts
+of ``PART`` stories, so that they need not be written again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from recommender.index import Index
 from recommender.search import Search
 
 PART: Final = 16_384
-"""Stories whose texts are kept together: about 12 MB."""
+"""Stories whose texts and earlier neighbours are kept together: about 16 MB."""
 
 _NAMES: Final = ("providers", "topic_names")
 
@@ -80,8 +80,9 @@ class Known:
     def parts(self, stable: int = 0, before: int = 0) -> Iterator[tuple[str, bytes]]:
         """Write it: names and bytes, the same for the same contents.
 
-        The texts of the first ``stable`` stories are known to be kept already
-        and left out, but for the last of them; there were ``before`` stories.
+        Texts and earlier neighbours of the first ``stable`` stories are known to
+        be kept already and left out, but for the last of them; there were
+        ``before`` stories.
         """
         told = {each.name: getattr(self.columns, each.name) for each in fields(Columns)}
         for name in _NAMES:
@@ -92,10 +93,9 @@ class Known:
         for number in range(stable // PART, -(-max(len(self.texts), before) // PART)):
             start = min(number * PART, len(self.texts))
             some = self.texts.rows(np.arange(start, min(start + PART, len(self.texts))))
-            yield (
-                f"texts {number:06}",
-                _packed({f"{kind} {name}": array for kind, name, array in _arrays(some)}),
-            )
+            part = {f"{kind} {name}": array for kind, name, array in _arrays(some)}
+            part |= {name: getattr(self, name)[start : start + PART] for name in _EARLIER}
+            yield f"texts {number:06}", _packed(part)
 
     @classmethod
     def read(cls, parts: Mapping[str, bytes]) -> Self:
@@ -105,20 +105,23 @@ class Known:
             values: dict[str, Any] = {each.name: told[each.name] for each in fields(Columns)}
             values |= {name: orjson.loads(told[name].tobytes()) for name in _NAMES}
             columns = Columns(**values)
-            texts = Texts.joined(
-                [Texts.of((), ())]
-                + [_texts(_unpacked(parts[name])) for name in sorted(parts) if name.startswith("texts ")]
-            )
+            some = [_unpacked(parts[name]) for name in sorted(parts) if name.startswith("texts ")]
+            texts = Texts.joined([Texts.of((), ()), *map(_texts, some)])
             made_by = told["made_by"].tobytes().decode()
-            known = cls(int(told["k"]), made_by, columns, texts, **{name: told[name] for name in _LISTS})
+            lists = {name: told[name] for name in _LISTS}
+            lists |= {name: np.concatenate([part[name] for part in some]) for name in _EARLIER}
+            known = cls(int(told["k"]), made_by, columns, texts, **lists)
         except (KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
             raise ValueError(f"not what a recompute keeps: {error!r}") from error
-        if any(len(getattr(known, name)) != len(columns) for name in _LISTS if name != "links"):
+        if any(len(getattr(known, name)) != len(columns) for name in lists if name != "links"):
             raise ValueError("what a recompute kept is of different numbers of stories")
         return known
 
 
-_LISTS: Final = tuple(each.name for each in fields(Known))[4:]
+_EARLIER: Final = ("before", "scores")
+"""Kept in parts; what comes later changes nothing in them."""
+
+_LISTS: Final = tuple(each.name for each in fields(Known) if each.name not in _EARLIER)[4:]
 
 
 def maker(search: Search) -> str:

@@ -71,12 +71,14 @@ class Model:
 
 
 def fingerprint(corpus: Corpus) -> str:
-    """Name the data a model learned from: SHA-256 over stories and links, in hex."""
+    """Name the data a model learned from: SHA-256 over stories, links and blocks, in hex."""
     digest = hashlib.sha256()
     for column in (corpus.urls, corpus.titles, corpus.excerpts, corpus.providers, corpus.topics):
         digest.update(orjson.dumps(column))
     for numbers in (corpus.published, corpus.quality, corpus.links):
         digest.update(np.ascontiguousarray(numbers).tobytes())
+    if len(corpus.blocks):
+        digest.update(b"blocks" + np.ascontiguousarray(corpus.blocks).tobytes())
     return digest.hexdigest()
 
 

@@ -53,7 +53,7 @@ class Times(NamedTuple):
 
 
 def postings(vectors: Vectors, times: Times) -> Postings:
-    """Turn vectors round: of each term, who has it."""
+    """Turn the vectors of the stories in ``times`` round: of each term, who has it."""
     return _postings(vectors, times.order)
 
 
@@ -62,12 +62,13 @@ def _postings(vectors: Vectors, order: NDArray[np.int64]) -> Postings:
     words, letters = len(vectors.word_idf), len(vectors.letter_idf)
     starts = np.zeros(words + letters + 2, np.int64)
     # Counted two places on, so that filling a list moves its beginning to where the next one's was.
-    for term in vectors.words:
-        starts[term + 2] += 1
-    for term in vectors.letters:
-        starts[words + term + 2] += 1
+    for story in order:
+        for at in range(vectors.word_starts[story], vectors.word_starts[story + 1]):
+            starts[vectors.words[at] + 2] += 1
+        for at in range(vectors.letter_starts[story], vectors.letter_starts[story + 1]):
+            starts[words + vectors.letters[at] + 2] += 1
     starts = np.cumsum(starts)
-    size = len(vectors.words) + len(vectors.letters)
+    size = starts[-1]
     places, impacts = np.empty(size, np.int32), np.empty(size, np.float32)
     scales = vectors.scales
     for place in range(len(order)):

@@ -16,7 +16,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recommender.corpus import DIGITS, NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import DIGITS
 
 LINKED, LINKED_BACK = 1, 2
 """Bits of ``sides``: the story links to the neighbour, the neighbour to the story."""

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."
     )
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer requests.")
+    live: bool = Field(
+        default=True,
+        description="Whether `serve` keeps lists up to date as stories come, in a process of its own.",
+    )
     cache: int = Field(
         default=64,
         ge=0,

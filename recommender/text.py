@@ -148,15 +148,18 @@ class TextSpace:
         """Learn terms and idf; idf as scikit-learn smooths it: ln((1 + n) / (1 + df)) + 1."""
         return self.know(*(_rarity(bags, len(texts)) for bags in texts))
 
-    def grown(self, texts: Texts, least: int = 2) -> TextSpace:
+    def grown(self, texts: Texts, least: int = 2, fresh: Texts | None = None) -> TextSpace:
         """Make a space that also knows other terms, those that ``least`` stories of ``texts`` have.
 
         They are as rare as a term of one story was.  What is known stays as it
-        is, so the stories that were there are as alike as before.
+        is, so the stories that were there are as alike as before.  If it has
+        been grown by all ``texts`` but those that are ``fresh``, a term is new
+        only if one of these has it.
         """
         with ThreadPoolExecutor(2) as pool:
-            words = pool.submit(_grown, self.words_, self._words, texts.words, least)
-            trigrams = pool.submit(_grown, self.trigrams_, self._trigrams, texts.letters, least)
+            told = texts if fresh is None else fresh
+            words = pool.submit(_grown, self.words_, self._words, texts.words, least, told.words)
+            trigrams = pool.submit(_grown, self.trigrams_, self._trigrams, texts.letters, least, told.letters)
         return TextSpace(self.title_weight).know(words.result(), trigrams.result())
 
     def vectors(self, texts: Texts, numbers: Numbers | None = None) -> Vectors:
@@ -212,9 +215,9 @@ def _rarity(bags: Bags, n: int) -> Rarity:
     return Rarity(hashes[shared], idf.astype(np.float32), float(np.log((1 + n) / 2) + 1))
 
 
-def _grown(known: Rarity, table: _Table, bags: Bags, least: int) -> Rarity:
-    hashes, frequency = np.unique(_unknown(bags, *table[:2]), return_counts=True)
-    new = hashes[frequency >= least]
+def _grown(known: Rarity, table: _Table, bags: Bags, least: int, fresh: Bags) -> Rarity:
+    asked, frequency = np.unique(_unknown(fresh, *table[:2]), return_counts=True)
+    new = asked[(frequency if fresh is bags else _frequency(bags, asked)) >= least]
     place = np.searchsorted(known.hashes, new)
     return Rarity(
         np.insert(known.hashes, place, new),
@@ -251,6 +254,24 @@ def _unknown(bags: Bags, buckets: NDArray[np.int64], known: NDArray[np.int32]) -
             found[size] = number
             size += 1
     return found[:size].copy()
+
+
+_MARKS: Final = (1 << 20) - 1
+
+
+@compiled
+def _frequency(bags: Bags, asked: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Count the stories that have each hash ``asked``, ascending."""
+    marks = np.zeros(_MARKS + 1, np.bool_)
+    for number in asked:
+        marks[number & _MARKS] = True
+    counts = np.zeros(len(asked), np.int64)
+    for number in bags.hashes:
+        if marks[number & _MARKS]:
+            place = np.searchsorted(asked, number)
+            if place < len(asked) and asked[place] == number:
+                counts[place] += 1
+    return counts
 
 
 @compiled

@@ -62,6 +62,13 @@ def grouped(*stories: Told) -> list[int]:
     return found[: len(stories)].tolist()
 
 
+def test_copies_of_copies_are_found_whoever_is_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [Told(TITLE, TEXT, day) for day in (0, 6, 12, 18)]
+    whole = grouped(*told)
+    monkeypatch.setattr("recommender.copies.STORIES", 2)
+    assert grouped(*told) == whole == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "copy",
     [

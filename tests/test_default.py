@@ -23,7 +23,7 @@ from recommender.evaluation import BASELINES, Scores, Split, baseline, cold
 from recommender.features import NAMES
 from recommender.index import Index, prepare
 from recommender.pipeline.progress import silent
-from recommender.pipeline.ranking import rank
+from recommender.pipeline.ranking import best, rank
 
 NEWSROOMS = ("coronavirus", "diablo4", "azure")
 
@@ -204,6 +204,7 @@ def test_untaught_by_a_newsroom_it_ranks_better_there_than_every_baseline(
     split.check()
     fair = ranker(without=split.corpus.urls)
     found = rank(room.index, fair, split.queries, local, silent, "").best(split.queries, 10)
+    np.testing.assert_array_equal(best(room.index, fair, split.queries, 10, local), found)
     ours = Scores.of(found, split.relevant).means()["ndcg"]
     names = [*BASELINES, "bm25"]
     assert len(names) == 4

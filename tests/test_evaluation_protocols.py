@@ -45,6 +45,19 @@ def is_split(split: Split, corpus: Corpus, kept: Links, relevant: dict[int, set[
     np.testing.assert_array_equal(split.corpus.published, corpus.published)
 
 
+def test_blocks_of_queries_are_hidden_like_their_links() -> None:
+    corpus = corpus_of(["x"] * 6, published=[0, 1, 2, 3, 8, 9], links=[(0, 1), (2, 3), (4, 0)])
+    corpus = replace(corpus, blocks=np.array([(0, 2), (4, 1), (1, 5), (3, 1)]))
+    split = cold(corpus, 5.0)
+    assert split.queries.tolist() == [4]
+    assert split.corpus.blocks.tolist() == [[0, 2], [3, 1]], "nor is one known of a story after the cut"
+    with pytest.raises(UnsoundEvaluation, match="1 blocks of queries"):
+        replace(split, corpus=replace(split.corpus, blocks=np.array([(1, 4)]))).check()
+    asked = set(warm(corpus, seed=3).queries.tolist())
+    assert asked
+    assert asked.isdisjoint(warm(corpus, seed=3).corpus.blocks.ravel().tolist())
+
+
 # Cold
 
 

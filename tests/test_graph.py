@@ -232,16 +232,21 @@ def test_stories_that_follow_see_what_they_would_have_seen_from_the_start(
 ) -> None:
     n = len(web.lists)
     first = data.draw(st.integers(1, n))
-    lists = [
-        list_ if story >= first else [one for one in list_ if one[0] < first]
-        for story, list_ in enumerate(web.lists)
-    ]
+    lists = [[one for one in list_ if one[0] < max(first, story)] for story, list_ in enumerate(web.lists)]
     web = Web(lists, web.links)
     found, scores = web.around()
     known = [link for link in web.links if max(link) < first]
     with_them = [link for link in web.links if max(link) >= first]
     earlier = LinkGraph.of(found[:first, :first], scores[:first, :first], linked(known))
-    graph = earlier.following(found[first:], scores[first:], linked(with_them))
+    second = data.draw(st.integers(first, n))
+    now = [link for link in with_them if max(link) < second]
+    later = [link for link in with_them if max(link) >= second]
+    middle = earlier.following(found[first:second, :second], scores[first:second, :second], linked(now))
+    graph = middle.following(found[second:], scores[second:], linked(later))
+    if later:  # what comes with later stories is seen by those alone
+        first = second
+    else:
+        graph = middle.joined(graph)
     whole = web.graph()
     for story in range(first, n):
         assert columns(graph, others(n, story)) == pytest.approx(columns(whole, others(n, story)))

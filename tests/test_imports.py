@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -106,6 +108,12 @@ def test_the_table_allows_nothing_that_goes_round(allowed: dict[str, set[str]]) 
 
 def test_the_root_imports_no_module() -> None:
     assert list(imported(PACKAGE / "__init__.py", PACKAGE)) == []
+
+
+def test_who_answers_needs_no_numpy() -> None:
+    told = "import recommender.api, recommender.cli.main, sys; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 def test_every_kind_of_import_is_seen(tmp_path: Path) -> None:

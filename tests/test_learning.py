@@ -21,9 +21,9 @@ from recommender.features import FEATURES, NAMES, features
 from recommender.graph import LinkGraph
 from recommender.index import Index, prepare
 from recommender.pipeline import learning as module
-from recommender.pipeline.learning import EVEN_LINKS, FEW_LINKS, PERIODS, learn
+from recommender.pipeline.learning import BLOCKED, EVEN_LINKS, FEW_LINKS, PERIODS, learn
 from recommender.pipeline.progress import silent
-from recommender.pipeline.ranking import linked
+from recommender.pipeline.ranking import describe, linked
 from recommender.ranker import Ranker
 
 LINKS = slice(NAMES.index("linked near"), NAMES.index("link path") + 1)
@@ -245,6 +245,55 @@ def test_calibration_is_on_the_last_period_and_what_is_calibrated_has_not_seen_i
     assert (ranker.slope, ranker.offset) == (calibration["sure"].slope, calibration["sure"].offset)
     assert (ranker.slope, ranker.offset) != (1, 0)
     ranker.check()
+
+
+# What editors blocked
+
+
+def test_a_blocked_pair_is_among_the_pairs_and_counts_for_several(
+    corpus: Corpus, index: Index, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stories = np.unique(corpus.links)
+    candidates = couples(index.knowing(corpus.links).pairs(stories))
+    links = {tuple(link) for link in corpus.links.tolist()}
+    near = next(pair for pair in sorted(candidates) if links.isdisjoint({pair, pair[::-1]}))
+    everyone = ((one, other) for one in stories.tolist() for other in stories.tolist() if one != other)
+    far = next(pair for pair in everyone if candidates.isdisjoint({pair, pair[::-1]}))
+    described: list[Pairs] = []
+
+    def watched(*arguments: Any) -> Any:
+        pairs, matrix = describe(*arguments)
+        described.append(pairs)
+        return pairs, matrix
+
+    monkeypatch.setattr(module, "describe", watched)
+    learn(index, corpus.links, BEFORE, local, silent, blocks=np.array([near, far]))
+    (pairs,) = described
+    blocked = {near, near[::-1], far, far[::-1]}
+    assert couples(pairs) == candidates | blocked
+    times = [BLOCKED if pair in blocked else 1 for pair in zip(*both(pairs), strict=True)]
+    assert sum(times) == len(pairs) + 4 * (BLOCKED - 1)
+    rehearsal, final = seen.fits
+    np.testing.assert_array_equal(final["story"], np.repeat(pairs.story, times))
+    np.testing.assert_array_equal(final["labels"], np.repeat(linked(pairs, corpus.links, len(corpus)), times))
+    early = periods(corpus)[pairs.story] < PERIODS - 1
+    np.testing.assert_array_equal(rehearsal["story"], np.repeat(pairs.story, np.where(early, times, 0)))
+    (calibration,) = seen.calibrations
+    assert len(calibration["labels"]) == 2 * (~early).sum(), "how sure a score is, pairs tell once each"
+
+
+def both(pairs: Pairs) -> tuple[list[int], list[int]]:
+    return pairs.story.tolist(), pairs.candidate.tolist()
+
+
+def couples(pairs: Pairs) -> set[tuple[int, int]]:
+    return set(zip(*both(pairs), strict=True))
+
+
+def test_blocks_of_stories_without_links_teach_nothing(corpus: Corpus, index: Index) -> None:
+    alone = np.array([0, 1])
+    links = corpus.links[~np.isin(corpus.links, alone).any(axis=1)]
+    assert same(learn(index, links, BEFORE, local, silent, blocks=alone[None]), taught(index, links))
 
 
 # The default ranker's share

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommender.candidates import Pairs
-from recommender.corpus import OWN
+from recommender.neighbours import OWN
 from recommender.pipeline.curating import MOST_PLACES, CuratedLinks
 from recommender.pipeline.listing import Listed, listed
 from recommender.reasons import BESIDE, LINKED, LINKED_BACK, NOBODY

@@ -129,6 +129,8 @@ def test_the_folder_holds_what_the_manifest_says(original: Model, written: Path)
         lambda c: replace(c, quality=c.quality * 0),
         lambda c: replace(c, links=c.links[:-1]),
         lambda c: replace(c, links=c.links[:, ::-1]),
+        lambda c: replace(c, blocks=c.links),
+        lambda c: replace(c, links=c.links[:1], blocks=c.links[1:]),
     ],
 )
 def test_other_data_have_another_fingerprint(change: Callable[[Corpus], Corpus]) -> None:

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from recommender import default, models
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import local, processes
 from recommender.errors import NothingToLearn, StoreLocked, UnsoundEvaluation, UsageError
 from recommender.evaluation import BASELINES, cold
 from recommender.features import features
 from recommender.index import prepare
+from recommender.neighbours import OWN
 from recommender.pipeline import importing
 from recommender.pipeline.evaluating import ask, judge
 from recommender.pipeline.exporting import export

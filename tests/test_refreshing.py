@@ -131,6 +131,36 @@ def test_new_links_between_old_stories(known: Store, made: ModuleType, news: Cor
     assert old.urls[300] in [url for url, _, place, _ in lists[old.urls[5]][0] if place]
 
 
+def test_orders_of_editors(known: Store, news: Corpus) -> None:
+    """A pin where no link was, one on a story's second link, and a block of another's first."""
+    before = served(known)
+    ids, links = known.corpus().ids.tolist(), known.corpus().links.tolist()
+    counts = np.bincount([source for source, _ in links], minlength=STORIES)
+    first, second, *_ = np.flatnonzero(counts > 1).tolist()
+    pinned = [target for source, target in links if source == first][1]
+    blocked = next(target for source, target in links if source == second)
+    known.curate(ids[5], ids[300], "pin", by="", at=1)
+    assert 0 < refresh(known, NOBODY).ranked < STORIES
+    lists = served(known)
+    assert news.urls[300] in [url for url, _, place, _ in lists[news.urls[5]][0] if place == 1]
+    known.curate(ids[first], ids[pinned], "pin", by="", at=2)
+    assert refresh(known, NOBODY).ranked > 0
+    places = {url: place for url, _, place, _ in served(known)[news.urls[first]][0]}
+    assert places[news.urls[pinned]] == 1
+    known.curate(ids[second], ids[blocked], "block", by="", at=3)
+    assert refresh(known, NOBODY).ranked > 0
+    lists = served(known)
+    assert [place for url, _, place, _ in lists[news.urls[second]][0] if url == news.urls[blocked]] in (
+        [],
+        [0],
+    )
+    assert lists == whole(known)
+    for story in (5, first, second):
+        known.undo(ids[story], by="", at=4)
+    refresh(known, NOBODY)
+    assert served(known) == before
+
+
 def test_a_new_headline_and_a_story_that_is_gone(known: Store, made: ModuleType, news: Corpus) -> None:
     told = until(news, STORIES)
     changed, gone = 450, 460
@@ -247,6 +277,35 @@ def test_texts_of_old_stories_are_not_written_again(
     kept = known.kept()
     recompute(known, NOBODY)
     assert known.kept() == kept
+
+
+def test_earlier_neighbours_that_changed_are_written_again(
+    store: Store, made: ModuleType, news: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A story as old as the others, imported last, is an earlier neighbour of some of the first part.
+    monkeypatch.setattr("recommender.known.PART", 100)
+    late = 40
+    order = np.r_[np.delete(np.arange(STORIES), late), late]
+    row = np.argsort(order)
+    names = ("urls", "titles", "excerpts", "providers", "types", "topics", "tags")
+    told = replace(
+        until(news, STORIES),
+        published=news.published[order],
+        quality=news.quality[order],
+        links=np.empty((0, 2), np.int64),
+        **{name: [getattr(news, name)[story] for story in order] for name in names},
+    )
+    assert row[late] == STORIES - 1
+    made.save(store, until(told, STORIES - 1))
+    recompute(store, NOBODY)
+    before = store.kept()
+    made.save(store, told)
+    refresh(store, NOBODY)
+    kept = store.kept()
+    assert kept["texts 000000"] != before["texts 000000"]
+    recompute(store, NOBODY)
+    right = store.kept()
+    assert [name for name in kept if name.startswith("texts") and kept[name] != right[name]] == []
 
 
 def test_a_reader_is_given_the_new_story_at_once(known: Store, made: ModuleType, news: Corpus) -> None:

@@ -22,6 +22,7 @@ from recommender.index import Index, prepare
 from recommender.pipeline.progress import silent
 from recommender.pipeline.ranking import rank
 from recommender.postings import Postings, Times, postings
+from recommender.reading import AROUND
 from recommender.search import EARLIER, LATER, MOST, SEARCH, SPARE, Nearest, Search, nearest, reached
 from recommender.text import TextSpace, Vectors
 
@@ -55,7 +56,7 @@ def some(
 
 
 def test_a_search_says_what_is_wrong_with_it() -> None:
-    assert astuple(SEARCH) == (14.0, 100, 60, 50, 1_280)
+    assert astuple(SEARCH) == (14.0, 100, 60, 50, 640)
     assert Search(decay=7, near=1, far=1, before=1, entries=MOST).decay == 7
     for decay in (0, -1.0, np.nan, np.inf, "14", None, True):
         with pytest.raises(ValueError, match=r"^decay: expected a number of days above 0, got"):
@@ -129,10 +130,12 @@ class Slow:
         for term in np.flatnonzero(weights[story]):
             having = [row for row in order if weights[row, term] > 0]
             own = having.index(story)
-            for row in having[max(0, own - search.entries) : own + 1 + search.entries]:
-                self.alike[row] += weights[story, term] * weights[row, term]
-                if term < len(vectors.word_idf):
-                    words[row] += weights[story, term] * weights[row, term]
+            of_words = term < len(vectors.word_idf)
+            for number, row in enumerate(having):
+                around = abs(place[row] - place[story]) <= AROUND * search.entries
+                if around or (of_words and abs(number - own) <= search.entries):
+                    self.alike[row] += weights[story, term] * weights[row, term]
+                    words[row] += weights[story, term] * weights[row, term] * of_words
         self.alike[story] = words[story] = 0
         least = np.array([LATER if place[row] > place[story] else EARLIER for row in range(n)])
         self.far = np.where(words >= least, words, 0)
@@ -301,13 +304,34 @@ def test_of_equally_near_ones_the_lower_row_comes_first(titles: tuple[str, ...])
         assert found.scores[2, 0] == found.scores[2, 1] > 0
 
 
-def test_of_a_common_word_only_the_stories_nearest_in_time_are_read() -> None:
-    vectors = corpus([("rain", "")] * 9)
-    found = search_all(vectors, np.arange(9.0), settings_of(14.0, 9, entries=2))
-    for story in range(9):
-        near = {row for row in range(story - 2, story + 3) if 0 <= row < 9 and row != story}
+def test_of_the_stories_around_everything_is_read() -> None:
+    vectors = corpus([("rain", "")] * 40)
+    found = search_all(vectors, np.arange(40.0), settings_of(14.0, 40, entries=2))
+    for story in range(40):
+        near = {row for row in range(story - 2 * AROUND, story + 2 * AROUND + 1) if 0 <= row < 40} - {story}
         assert set(listed(found.near[story])) == set(listed(found.far[story])) == near
         assert listed(found.before[story]) == sorted((row for row in near if row < story), reverse=True)
+
+
+def test_beyond_them_only_the_nearest_are_that_have_a_word_in_common() -> None:
+    every = 2 * AROUND + 4
+    stories = [("rain" if row % every == 0 else "tide", "") for row in range(6 * every + 1)]
+    found = search_all(corpus(stories), np.arange(6.0 * every + 1), settings_of(14.0, 99, entries=2))
+    for place in range(7):
+        near = {every * other for other in range(place - 2, place + 3) if 0 <= other < 7 and other != place}
+        assert set(listed(found.near[every * place])) == set(listed(found.far[every * place])) == near
+        assert set(listed(found.before[every * place])) == {row for row in near if row < every * place}
+
+
+def test_letters_are_read_of_the_stories_around_alone() -> None:
+    # Titles of one word, which is not the same but has trigrams in common.
+    stories = [("raining" if row % 2 else "rainy", "") for row in range(40)]
+    found = search_all(corpus(stories), np.arange(40.0), settings_of(14.0, 40, entries=1))
+    for story in range(40):
+        letters = {row for row in range(story - AROUND, story + AROUND + 1) if 0 <= row < 40} - {story}
+        same = {row for row in range(story - AROUND, story + AROUND + 1, 2) if 0 <= row < 40} - {story}
+        assert set(listed(found.near[story])) == letters
+        assert set(listed(found.far[story])) == same
 
 
 # A pure function of the story and of those before it
@@ -431,7 +455,8 @@ def test_whose_lists_new_stories_change_is_told_from_the_new_stories_alone(entri
     least[old], scores[old] = before.least, before.scores
     times = Times.of(published)
     among = (vectors, published, postings(vectors, times), times)
-    told = reached(new, times.place[new], *among, search.decay, search.entries, least, scores)
+    told = np.zeros(96, np.bool_)
+    told[reached(new, times.place[new], *among, search.decay, search.entries, least, scores)[1]] = True
     changed = [
         any(set(after[each][story]) != set(before[each][story]) for each in (0, 1, 3)) for story in old
     ]
@@ -453,7 +478,8 @@ def test_a_story_that_comes_late_is_told_to_reach_the_lists_it_belongs_in(
         least, scores = np.zeros((96, 2), np.float32), np.zeros((96, 4), np.float32)
         least[others], scores[others] = without.least, without.scores
         own = times.place[story : story + 1]
-        told = reached(rows(story), own, vectors, published, lists, times, 5.0, 1_024, least, scores)
+        told = np.zeros(96, np.bool_)
+        told[reached(rows(story), own, vectors, published, lists, times, 5.0, 1_024, least, scores)[1]] = True
         naming = [story in {*whole.near[one], *whole.far[one], *whole.before[one]} for one in others]
         assert (told[others] >= naming).all()
 

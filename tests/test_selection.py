@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from stories import key, story
 
 from recommender.articles import Provider, card
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN, Neighbour, in_order
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN, Neighbour, in_order
 from recommender.service import Answer, Options, Service
 from recommender.service.choosing import Chosen, diversified
+from recommender.service.pinning import places
 from recommender.service.selection import Filters, Window
-from recommender.store import Card, Found, Store
+from recommender.store import Card, Found, Orders, Store
 
 ASKED = 0
 NOW = 1_577_836_800 + 20 * 86_400
@@ -32,6 +34,7 @@ class Shelf:
 
     stories: Sequence[Card]
     neighbours: Sequence[Neighbour] | None
+    orders: Orders | None = None
 
     @property
     def packed(self) -> bytes | None:
@@ -44,7 +47,10 @@ class Shelf:
         if article >= len(self.stories):
             return None
         one = self.stories[article]
-        return Found(article, name, name, one.published_at, one.removed, one.card, 1, "m1", self.packed)
+        orders = None if self.orders is None else self.orders.pack()
+        return Found(
+            article, name, name, one.published_at, one.removed, one.card, 1, "m1", self.packed, orders
+        )
 
     def cards(self, ids: Sequence[int]) -> dict[int, Card]:
         return {article: self.stories[article] for article in ids if article < len(self.stories)}
@@ -134,11 +140,7 @@ def passing(shelf: Shelf, options: Options) -> set[int]:
     """Find who may be shown at all, one story after the other."""
     filters = Filters(options, Window.of(options, shelf.stories[ASKED].published_at), NOW)
     left_out = {ASKED, *(int(url.rsplit("/", 1)[-1]) for url in options.exclude)}
-    return {
-        article
-        for article, one in enumerate(shelf.stories)
-        if article not in left_out and filters.shown(one) is not None
-    }
+    return filters.passing(dict(enumerate(shelf.stories))).keys() - left_out
 
 
 def ranked(shelf: Shelf, options: Options) -> list[Neighbour]:
@@ -286,3 +288,75 @@ def test_diversity_is_maximal_marginal_relevance(chosen: list[Chosen], diversity
     found = list(diversified(chosen, Options(diversity=diversity, curated="off")))
     assert [one.neighbour.score for one in found] == pytest.approx([one.neighbour.score for one in expected])
     assert [one.card for one in found] == [one.card for one in expected]
+
+
+# Editors' orders
+
+
+@st.composite
+def ordered(draw: st.DrawFn) -> Shelf:
+    """A shelf about whose first story somebody ordered something, in the order of the store."""
+    shelf = draw(shelves())
+    about = draw(st.lists(st.integers(1, 12), unique=True, max_size=6))
+    pinned = draw(st.integers(0, len(about)))
+    slots = sorted(draw(st.lists(st.integers(1, 6), max_size=pinned)))
+    pins = list(zip(about, [*slots, *[None] * (pinned - len(slots))], strict=False))
+    return replace(shelf, orders=Orders(pins, frozenset(about[pinned:])))
+
+
+def orders_of(shelf: Shelf) -> Orders:
+    assert shelf.orders is not None
+    return shelf.orders
+
+
+@given(ordered(), asked())
+def test_with_orders_all_that_is_shown_passes_and_none_is_blocked(shelf: Shelf, options: Options) -> None:
+    items = shelf.ask(options).items
+    may = passing(shelf, options) - orders_of(shelf).blocks
+    shown = ids(items) + ids([one for item in items for one in item["alternates"]])
+    assert len(items) <= options.limit
+    assert Counter(shown) == Counter(set(shown) & may)
+    wanted = {article for article, _ in orders_of(shelf).pins} if options.curated != "off" else set()
+    assert {article for article in ids(items) if article in wanted} == {
+        article for article, item in zip(ids(items), items, strict=True) if item["source"] == "pinned"
+    }
+
+
+@given(ordered(), asked())
+def test_pins_that_pass_stand_where_they_should(shelf: Shelf, options: Options) -> None:
+    items = shelf.ask(options).items
+    may = passing(shelf, options)
+    pins = [(article, slot) for article, slot in orders_of(shelf).pins if article in may]
+    if options.curated == "off":
+        pins = []
+    at = dict(zip((article for article, _ in pins), places([slot for _, slot in pins]), strict=True))
+    shown = ids(items)
+    assert [one for one in shown if one in at] == sorted(set(at) & set(shown), key=lambda one: at[one])
+    for article, place in at.items():
+        if article not in shown:
+            assert place > options.limit
+            assert len(items) == options.limit
+        elif shown.index(article) + 1 != place:
+            # The list is too short for it: only pins come after it.
+            assert shown.index(article) + 1 < place
+            assert all(one in at for one in shown[shown.index(article) :])
+
+
+@given(ordered(), asked(diversity=0, duplicates="show", fill=False))
+def test_beside_pins_the_order_is_the_ranking(shelf: Shelf, options: Options) -> None:
+    orders = orders_of(shelf)
+    pinned = {article for article, _ in orders.pins} if options.curated != "off" else set()
+    expected = [one.article for one in ranked(shelf, options) if one.article not in orders.blocks | pinned]
+    shown = [one for one in ids(shelf.ask(options).items) if one not in pinned]
+    assert shown == expected[: len(shown)]
+    if len(shelf.ask(options).items) < options.limit:
+        assert shown == expected
+
+
+@given(ordered(), asked())
+def test_orders_about_others_change_nothing(shelf: Shelf, options: Options) -> None:
+    """Who is neither listed nor shown is blocked for nothing; so is nobody."""
+    plain = replace(shelf, orders=None)
+    shown = plain.ask(options)
+    nobody = replace(shelf, orders=Orders([], frozenset([99])))
+    assert nobody.ask(options).json() == shown.json()

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from stories import document, key, save, story
 
 from recommender.articles import Article, Provider, card
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN
+from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.errors import InvalidURL, UnknownStory
+from recommender.neighbours import OWN
 from recommender.service import Answer, Options, Service
 from recommender.store import Store
 

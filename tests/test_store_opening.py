@@ -21,8 +21,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from stories import document, key, packed, save, story
 
-from recommender.corpus import Neighbour, in_order
 from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
+from recommender.neighbours import Neighbour, in_order
 from recommender.store import Store, schema
 
 
@@ -289,6 +289,17 @@ def test_a_writer_may_wait_for_its_turn(store_url: str) -> None:
             started.wait()
             save(first, document(story("a")))
         assert waiting.result() == 1
+
+
+def test_one_leads(store_url: str) -> None:
+    with Store.open(store_url) as first, Store.open(store_url) as second:
+        with first.leading("live"):
+            with pytest.raises(StoreLocked, match=r"process \d+ \(live, since"), second.leading("live"):
+                raise AssertionError("two lead")
+            with second.writing("import"):
+                save(second, document(story("a")))
+        with second.leading("live"):
+            assert first.status().stories == 1
 
 
 HOLD = """

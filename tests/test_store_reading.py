@@ -15,7 +15,8 @@ from sqlalchemy import exc, func, select
 from stories import document, key, packed, save, story
 
 from recommender.articles import Provider
-from recommender.corpus import NEIGHBOUR_DTYPE, in_order
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import in_order
 from recommender.store import Status, Store, reading, schema
 
 

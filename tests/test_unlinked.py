@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from stories import document, key, save, story
 
-from recommender.corpus import NEIGHBOUR_DTYPE, OWN
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN
 from recommender.pipeline.unlinked import unlinked
 from recommender.store import Store
 

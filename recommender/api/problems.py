@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from recommender.errors import (
     Forbidden,
+    InvalidOrder,
     InvalidURL,
     ModelError,
     NothingRecomputed,
@@ -82,6 +83,7 @@ def install(app: FastAPI) -> None:
     """Make ``app`` answer every error as a problem."""
     app.exception_handler(UnknownStory)(_unknown_story)
     app.exception_handler(InvalidURL)(_invalid_url)
+    app.exception_handler(InvalidOrder)(_invalid_order)
     app.exception_handler(Unauthorized)(_unauthorized)
     app.exception_handler(Forbidden)(_forbidden)
     app.exception_handler(StoreError)(_store_error)
@@ -107,6 +109,10 @@ async def _unauthorized(_: Request, error: Unauthorized) -> Response:
 
 async def _forbidden(_: Request, error: Forbidden) -> Response:
     return problem(403, error.name, f"{error}.")
+
+
+async def _invalid_order(_: Request, error: InvalidOrder) -> Response:
+    return problem(422, error.name, str(error))
 
 
 async def _store_error(_: Request, error: StoreError) -> Response:

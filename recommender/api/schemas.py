@@ -114,8 +114,8 @@ class Item(Card):
 
     rank: int = Field(description="Place in the list, from 1.")
     score: float = Field(description="How related the model finds it, 0 to 1; 0 for fill.")
-    source: Literal["curated", "model", "fill"] = Field(
-        description="Whether an editor linked it, the model found it, or it fills a short list."
+    source: Literal["pinned", "curated", "model", "fill"] = Field(
+        description="Whether an editor pinned or linked it, the model found it, or it fills a short list."
     )
     alternates: list[Alternate] = Field(
         description="Copies of the same text that pass the filters too, best placed first."

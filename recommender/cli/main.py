@@ -10,9 +10,9 @@ import typer
 from rich.text import Text
 
 from recommender import __version__, settings
-from recommender.cli import auditing, feeds, keys, learning, looking, models, serving
+from recommender.cli import auditing, curating, feeds, keeping, keys, learning, looking, models, serving
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
-from recommender.errors import InvalidURL, RecommenderError, SettingsError, UsageError
+from recommender.errors import InvalidOrder, InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
 
 app = typer.Typer(
@@ -61,9 +61,15 @@ learning.register(app)
 looking.register(app)
 auditing.register(app)
 serving.register(app)
+keeping.register(app)
+app.add_typer(curating.app, name="curate")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(feeds.app, name="feeds")
+
+
+_WRONG = (UsageError, SettingsError, InvalidURL, InvalidOrder)
+"""Errors of whoever called."""
 
 
 def main() -> None:
@@ -73,6 +79,6 @@ def main() -> None:
     except RecommenderError as error:
         text = Text.assemble((f"{error.name}: ", "bold red"), plain(str(error)))
         Context(Settings.model_construct()).err.print(text, soft_wrap=True)
-        sys.exit(WRONG_USE if isinstance(error, UsageError | SettingsError | InvalidURL) else FAILED)
+        sys.exit(WRONG_USE if isinstance(error, _WRONG) else FAILED)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -16,6 +16,7 @@ import typer
 from recommender import engine, settings
 from recommender.cli import show
 from recommender.cli.context import Context, current
+from recommender.cli.keeping import keeping
 from recommender.errors import NothingToLearn, UsageError
 from recommender.settings import Settings
 
@@ -90,10 +91,11 @@ def run(chosen: Settings, taken: socket.socket) -> None:
         access_log=False,  # is of a lower level, but every line of it would be made
         proxy_headers=False,  # no answer hangs on who asks, or on how
     )
-    if chosen.workers > 1:
-        Multiprocess(config, sockets=[taken]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[taken])
+    with keeping(chosen):
+        if chosen.workers > 1:
+            Multiprocess(config, sockets=[taken]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[taken])
 
 
 def demo(

@@ -50,7 +50,7 @@ def related(answer: Answer, now: datetime) -> RenderableType:
     table.add_column("provider", style="cyan", no_wrap=True)
     table.add_column("published", style="dim", no_wrap=True)
     for item in answer.items:
-        badge = Text("curated", "green") if item["source"] == "curated" else Text(item["source"], "dim")
+        badge = Text(item["source"], "green" if item["source"] in ("pinned", "curated") else "dim")
         story = Text(plain(item["title"]), "bold")
         story.append(f"\n{_shortened(item['webUrl'])}", Style(bold=False, dim=True, link=item["webUrl"]))
         if item["alternates"]:

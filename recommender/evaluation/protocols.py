@@ -30,10 +30,10 @@ Protocol = Literal["cold", "warm"]
 class Split:
     """A corpus without the links that are asked for, and what is asked.
 
-    ``corpus.links`` are the links that may be seen.  ``queries`` (q,) are
-    rows, ascending; ``relevant`` their right answers, an array of rows each,
-    ascending.  ``cut`` is in days since 1970, ``None`` for warm; ``seed`` is
-    what warm drew its queries with, ``None`` for cold.
+    ``corpus.links`` and ``corpus.blocks`` are those that may be seen.
+    ``queries`` (q,) are rows, ascending; ``relevant`` their right answers, an
+    array of rows each, ascending.  ``cut`` is in days since 1970, ``None`` for
+    warm; ``seed`` is what warm drew its queries with, ``None`` for cold.
     """
 
     corpus: Corpus
@@ -51,9 +51,10 @@ class Split:
         """
         self._check_queries()
         self._check_answers()
-        touched = np.isin(self.corpus.links, self.queries).any(axis=1)
-        if touched.any():
-            raise UnsoundEvaluation(f"{touched.sum()} links of queries are visible to the ranker")
+        for name, pairs in (("links", self.corpus.links), ("blocks", self.corpus.blocks)):
+            touched = np.isin(pairs, self.queries).any(axis=1)
+            if touched.any():
+                raise UnsoundEvaluation(f"{touched.sum()} {name} of queries are visible to the ranker")
         if self.protocol == "cold":
             self._check_cut()
 
@@ -164,9 +165,12 @@ def warm(corpus: Corpus, share: float = SHARE, seed: int = 0) -> Split:
 def _hide(
     corpus: Corpus, asked: NDArray[np.bool_], cut: float | None
 ) -> tuple[Corpus, float | None, NDArray[np.int64], list[NDArray[np.int64]]]:
-    """Take out every link that touches a story of ``asked`` (n,); give the first four fields of a split."""
+    """Take out every link and block of a story of ``asked`` (n,); give the first four fields of a split."""
     hidden = asked[corpus.links].any(axis=1)
     both = np.concatenate([corpus.links[hidden], corpus.links[hidden][:, ::-1]])
     both = np.unique(both[asked[both[:, 0]]], axis=0)
     queries, starts = np.unique(both[:, 0], return_index=True)
-    return replace(corpus, links=corpus.links[~hidden]), cut, queries, np.split(both[:, 1], starts[1:])
+    seen = replace(
+        corpus, links=corpus.links[~hidden], blocks=corpus.blocks[~asked[corpus.blocks].any(axis=1)]
+    )
+    return seen, cut, queries, np.split(both[:, 1], starts[1:])

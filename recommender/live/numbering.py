@@ -7,7 +7,7 @@ as a term of one story.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ ROOM: Final = 1 << 18
 
 
 class Numbering:
-    """A text space, and numbers for terms that it does not know."""
+    """A text space, and numbers for terms that it does not know; ``terms`` are fields of its vectors."""
 
     def __init__(self, space: TextSpace) -> None:
         self._space = space
         self._words = _Numbers(len(space.words_.hashes))
         self._letters = _Numbers(len(space.trigrams_.hashes))
-        self._word_idf, self._letter_idf = _with_room(space.words_), _with_room(space.trigrams_)
+        self.terms: Final[dict[str, Any]] = {
+            "word_idf": _with_room(space.words_),
+            "letter_idf": _with_room(space.trigrams_),
+            "title_weight": np.float32(space.title_weight),
+        }
 
     @property
     def full(self) -> bool:
@@ -41,8 +45,7 @@ class Numbering:
             self._words.fill(words, texts.words.hashes, learn=learn)
             self._letters.fill(letters, texts.letters.hashes, learn=learn)
 
-        vectors = self._space.vectors(texts, number)
-        return vectors._replace(word_idf=self._word_idf, letter_idf=self._letter_idf)
+        return self._space.vectors(texts, number)._replace(**self.terms)
 
 
 class _Numbers(dict[int, int]):

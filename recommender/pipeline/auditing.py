@@ -13,7 +13,7 @@ from itertools import groupby
 from math import inf
 from operator import attrgetter
 
-from recommender.corpus import in_order
+from recommender.neighbours import in_order
 from recommender.pipeline.doubts import Audit, Doubt, Given, Reason, View, moment
 from recommender.store import CuratedLink, Store
 

@@ -49,9 +49,29 @@ class CuratedLinks:
         places = np.minimum(place[order], MOST_PLACES)
         return cls(np.searchsorted(story, np.arange(n + 1)), other.copy(), places, sides.astype(np.uint8))
 
-    def followed_by(self, stories: int) -> Self:
-        """Put so many stories behind these that nobody has linked yet."""
-        return replace(self, starts=np.r_[self.starts, np.full(stories, self.starts[-1])])
+    def followed_by(self, stories: int, links: NDArray[np.int64]) -> Self:
+        """Put so many stories behind these, and the links (m, 2) that come with them.
+
+        Each of those leads from a new story, or to one.  They come after the
+        links that stories had.
+        """
+        starts = np.r_[self.starts, np.full(stories, self.starts[-1])]
+        if not len(links):
+            return replace(self, starts=starts)
+        n = len(starts) - 1
+        new = type(self).of(links, n)
+        counts = np.diff(new.starts)
+        story = np.repeat(np.arange(n), counts)
+        had = np.diff(starts)
+        keys = np.repeat(np.arange(n), had) * n + self.others
+        at = np.searchsorted(keys, story * n + new.others)
+        place = np.minimum(new.place + had[story], MOST_PLACES)
+        return type(self)(
+            starts + new.starts,
+            np.insert(self.others, at, new.others),
+            np.insert(self.place, at, place),
+            np.insert(self.sides, at, new.sides),
+        )
 
     def among(self, stories: NDArray[np.int64]) -> Pairs:
         """Give the pairs of some stories (s,)."""

@@ -30,7 +30,7 @@ from recommender.evaluation import (
 from recommender.index import Index, prepare
 from recommender.pipeline.learning import learn, unread
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.ranking import Ranked, linked, rank
+from recommender.pipeline.ranking import Ranked, best, linked, rank
 from recommender.ranker import Ranker
 
 SYSTEMS = (default.NAME, *BASELINES)
@@ -179,8 +179,7 @@ def ask(
     for name in progress(list(systems), len(list(systems)), "baselines"):
         if name == default.NAME:
             fair = default.ranker(without=split.corpus.urls)
-            best = rank(index, fair, split.queries, engine, silent, name).best(split.queries, k)
-            ranked[name] = best
+            ranked[name] = best(index, fair, split.queries, k, engine)
         else:
             ranked[name] = baseline(name)(split.corpus, split.queries, k)
     return Judgement(split, ranked, found, k, learned)
@@ -197,9 +196,9 @@ def ready(
     ``UnsoundEvaluation`` if the split leaks.
     """
     split.check()
-    links = split.corpus.links
+    links, blocks = split.corpus.links, split.corpus.blocks
     fair = unread(default.ranker(without=split.corpus.urls), left_out)
     try:
-        return index.knowing(links), learn(index, links, fair, engine, progress, left_out), True
+        return index.knowing(links), learn(index, links, fair, engine, progress, left_out, blocks), True
     except NothingToLearn:
         return index.knowing(links), fair, False

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import orjson
 
-from recommender.corpus import in_order
 from recommender.errors import UsageError
+from recommender.neighbours import in_order
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Store
 
@@ -16,6 +16,7 @@ def export(store: Store, target: Path, k: int = 50, progress: Progress = silent)
     """Write a line a story, ``{"url": …, "related": [{"url": …, "score": …, "source": …}]}``, ``k`` at most.
 
     Lists are as ranked: curated stories first, copies shown, nothing filled.
+    Whom an editor blocked is left out; pins count as they did at the recompute.
     URLs are the publishers' own, so lines join with their systems.  The file
     appears under its name when it is whole.  Returns how many stories were
     written; raises ``UsageError`` where ``target`` cannot be written.
@@ -23,8 +24,9 @@ def export(store: Store, target: Path, k: int = 50, progress: Progress = silent)
     partial = target.with_name(f".{target.name}.partial")
     try:
         with store.exported() as (urls, lists), partial.open("wb") as file:
-            packed = dict(lists)
+            packed, orders = dict(lists), store.orders()
             for story, url in progress(urls.items(), len(urls), "exporting"):
+                blocks = orders[story].blocks if story in orders else ()
                 related = [
                     {
                         "url": urls[one.article],
@@ -32,7 +34,7 @@ def export(store: Store, target: Path, k: int = 50, progress: Progress = silent)
                         "source": "curated" if one.curated else "model",
                     }
                     for one in in_order(packed.get(story, b""))
-                    if one.article in urls
+                    if one.article in urls and one.article not in blocks
                 ]
                 file.write(
                     orjson.dumps({"url": url, "related": related[:k]}, option=orjson.OPT_APPEND_NEWLINE)

@@ -4,6 +4,9 @@ Half of the stories are described as in the archive: every link but their own
 is known.  The other half as on the day they came out: no link is known to any
 story that came out later, or in the same period.  So the ranker learns what
 links around a story are worth, and to do without.
+
+What nobody linked may only not have been seen; what an editor blocked was, so
+it is always among the pairs, and counts for several.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ EVEN_LINKS = 3_000
 PERIODS = 6
 """Parts of the linked stories by time; the last one tells how sure a score is."""
 
+BLOCKED = 3
+"""Unlinked pairs for which a blocked one counts.  Not measured: no newsroom here has blocks yet."""
+
+NO_BLOCKS: NDArray[np.int64] = np.empty((0, 2), np.int64)
+
 _LINK_COLUMNS = slice(NAMES.index("linked near"), NAMES.index("link path") + 1)
 
 
@@ -42,12 +50,15 @@ def learn(
     engine: Engine,
     progress: Progress,
     left_out: Collection[str] = (),
+    blocks: NDArray[np.int64] = NO_BLOCKS,
 ) -> Ranker:
     """Fit a ranker on links (m, 2); ``index`` need not know them.
 
-    What it learns is added to what ``default`` says, the less the more links
-    there are.  Its trees do without features of the groups ``left_out``.
-    Raises ``NothingToLearn`` where the links are too few.
+    ``blocks`` (b, 2) are pairs, none of them linked, that an editor rejected;
+    those of two stories without links teach nothing.  What it learns is added
+    to what ``default`` says, the less the more links there are.  Its trees do
+    without features of the groups ``left_out``.  Raises ``NothingToLearn``
+    where the links are too few.
     """
     known = len(np.unique(np.sort(links, axis=1), axis=0))
     if known < FEW_LINKS:
@@ -57,8 +68,11 @@ def learn(
         )
     stories = np.unique(links)
     period = _periods(index.columns.published, stories)
-    pairs, matrix = describe(index.knowing(links), stories, engine, progress)
+    # Both ways, as links are.
+    rejected = Pairs(*np.concatenate([blocks, blocks[:, ::-1]]).T)
+    pairs, matrix = describe(index.knowing(links), stories, engine, progress, rejected)
     labels = linked(pairs, links, len(index.columns.published))
+    times = np.where(linked(pairs, blocks, len(index.columns.published)), BLOCKED, 1)
     late = period[pairs.story] == PERIODS - 1
     young = np.random.default_rng(0).random(len(period))[pairs.story, None] < 0.5
     archive = matrix[:, _LINK_COLUMNS].copy()
@@ -69,7 +83,7 @@ def learn(
         of_it = Pairs(pairs.story[rows], pairs.candidate[rows])
         day[rows] = _links_around(index, of_it, links[(period[links] < now).all(axis=1)])
 
-    def seen(rows: NDArray[np.bool_], around: NDArray[np.float32]) -> NDArray[np.float32]:
+    def seen(rows: NDArray[np.bool_] | NDArray[np.int64], around: NDArray[np.float32]) -> NDArray[np.float32]:
         some = matrix[rows]
         some[:, _LINK_COLUMNS] = around[rows]
         # What is the same for all pairs is never split on.
@@ -79,16 +93,21 @@ def learn(
     weights = default.weights / (1 + known / EVEN_LINKS)
     directions = [feature.direction for feature in FEATURES]
     # A rehearsal of the last period: nothing of it is known to what is then asked for it.
-    told = (labels & (period[pairs.candidate] < PERIODS - 1))[~late]
+    told = labels & (period[pairs.candidate] < PERIODS - 1)
+    early = np.repeat(np.flatnonzero(~late), times[~late])
     rehearsal = Ranker.fit(
-        seen(~late, np.where(young, day, before)), pairs.story[~late], told, directions, weights
+        seen(early, np.where(young, day, before)), pairs.story[early], told[early], directions, weights
     )
     # Of the same stories in the archive and on the day: a score is worth more where more is known around.
     asked = np.concatenate([seen(late, archive), seen(late, day)])
     sure = rehearsal.calibrated(asked, np.tile(labels[late], 2), NAMES.index("linked near"))
-    everything = np.ones(len(pairs), bool)
+    every = np.repeat(np.arange(len(pairs)), times)
     final = Ranker.fit(
-        seen(everything, np.where(young, day, archive)), pairs.story, labels, directions, sure.weights
+        seen(every, np.where(young, day, archive)),
+        pairs.story[every],
+        labels[every],
+        directions,
+        sure.weights,
     )
     return replace(final, slope=sure.slope, offset=sure.offset)
 

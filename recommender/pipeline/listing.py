@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.compiled import compiled
-from recommender.corpus import OWN
+from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.neighbours import OWN
 
 
 class Listed(NamedTuple):
@@ -23,6 +24,22 @@ class Listed(NamedTuple):
     pairs: NDArray[np.int64]
     place: NDArray[np.int64]
     group: NDArray[np.int16]
+
+    def packed(
+        self,
+        ids: NDArray[np.int64],
+        candidate: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        curated: NDArray[np.int64],
+    ) -> NDArray[np.void]:
+        """Pack the lists, (q,), as the store has them; ``ids`` (n,) are all stories', the rest as given."""
+        kept = self.pairs
+        packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
+        packed["article"] = ids[candidate[kept]]
+        packed["score"] = scores[kept]
+        packed["curated"] = curated[kept]
+        packed["group"] = self.group
+        return packed
 
 
 @compiled

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates import Pairs
-from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.engine import Engine
 from recommender.features import GROUP_OF, GROUPS, NAMES, features
 from recommender.index import Index
@@ -68,11 +67,7 @@ class Packer:
         places, sides = curated.of_pairs(pairs)
         lists = listed(stories, pairs.story, pairs.candidate, scores, places, self.groups, self.k)
         kept = lists.pairs
-        packed = np.zeros(len(kept), NEIGHBOUR_DTYPE)
-        packed["article"] = self.index.columns.ids[pairs.candidate[kept]]
-        packed["score"] = scores[kept]
-        packed["curated"] = places[kept]
-        packed["group"] = lists.group
+        packed = lists.packed(self.index.columns.ids, pairs.candidate, scores, places)
         shown = Pairs(pairs.story[kept], pairs.candidate[kept])
         shares = self.ranker.parts(matrix[kept], GROUP_OF)[:, :-1]
         reasons = parts.pack(shares, sides[kept], curated.beside(shown, lists.place))

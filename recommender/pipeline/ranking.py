@@ -53,24 +53,44 @@ def rank(
     return Ranked(_joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
+def best(
+    index: Index, ranker: Ranker, stories: NDArray[np.int64], k: int, engine: Engine
+) -> NDArray[np.int64]:
+    """Pick the ``k`` best of some stories (s,), ascending, as ``Ranked.best`` does, keeping no others."""
+    batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
+    parts = engine(_best_of_block, (index, ranker, k), batches)
+    return np.concatenate([np.empty((0, k), np.int64), *parts])
+
+
+def _best_of_block(shared: tuple[Index, Ranker, int], stories: NDArray[np.int64]) -> NDArray[np.int64]:
+    index, ranker, k = shared
+    return rank_block((index, ranker), stories).best(stories, k)
+
+
 def rank_block(shared: tuple[Index, Ranker], stories: NDArray[np.int64]) -> Ranked:
     """Score the candidates of a block of stories (b,), ascending."""
     index, ranker = shared
-    pairs, matrix = _describe_block(index, stories)
+    pairs, matrix = _describe((index, ()), stories)
     return Ranked(pairs, ranker.score(matrix))
 
 
 def describe(
-    index: Index, stories: NDArray[np.int64], engine: Engine, progress: Progress
+    index: Index, stories: NDArray[np.int64], engine: Engine, progress: Progress, *more: Pairs
 ) -> tuple[Pairs, NDArray[np.float32]]:
-    """Find the candidates of some stories (s,), ascending, and their features (p, features)."""
+    """Find the candidates of some stories (s,), ascending, and their features (p, features).
+
+    Those of ``more`` pairs that are of these stories are among them.
+    """
     batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
-    parts = list(progress(engine(_describe_block, index, batches), len(batches), "describing pairs"))
+    parts = list(progress(engine(_describe, (index, more), batches), len(batches), "describing pairs"))
     return _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _describe_block(index: Index, stories: NDArray[np.int64]) -> tuple[Pairs, NDArray[np.float32]]:
-    pairs = index.pairs(stories)
+def _describe(
+    shared: tuple[Index, tuple[Pairs, ...]], stories: NDArray[np.int64]
+) -> tuple[Pairs, NDArray[np.float32]]:
+    index, more = shared
+    pairs = index.pairs(stories, *more)
     return pairs, features(index, pairs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommender import copies, default, models
 from recommender.analysis import Texts
 from recommender.columns import Columns
-from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.engine import Engine, local
 from recommender.index import index_of
 from recommender.known import Known
@@ -63,19 +63,15 @@ def recompute(
     search, ranker, name = active(root)
     with store.writing("recompute"):
         revision = store.revision()  # what comes from now on may be in or not
-        corpus = store.corpus()
-        texts = Texts.of(corpus.titles, corpus.excerpts)
+        versions = store.versions()
+        texts, columns, links = _taken_apart(store.corpus())
         space = _space(store, texts)
-        index = index_of(Columns.of(corpus), space.vectors(texts), search, engine).knowing(corpus.links)
-
-        def read(stories: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-            return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
-
-        groups = copies.groups(index, np.arange(len(corpus)), read, np.arange(len(corpus)))
-        packer = Packer.of(index, ranker, CuratedLinks.of(corpus.links, len(corpus)), groups, k)
-        _, digests = store.versions()
-        known = Known.of(index, texts, digests, corpus.links, groups, k)
-        lists = Counted(packer.lists(np.arange(len(corpus)), engine, progress))
+        index = index_of(columns, space.vectors(texts), search, engine).knowing(links)
+        everything = np.arange(len(columns))
+        groups = copies.groups(index, everything, reader(store, columns.ids), everything)
+        packer = Packer.of(index, ranker, CuratedLinks.of(links, len(columns)), groups, k)
+        known = Known.of(index, texts, _digests(columns.ids, *versions), links, groups, k)
+        lists = Counted(packer.lists(everything, engine, progress))
         generation = store.publish(
             name,
             lists,
@@ -84,7 +80,37 @@ def recompute(
             kept=known.parts(),
             revision=revision,
         )
-    return Recomputed(generation, name, len(corpus), len(corpus), lists.neighbours)
+    return Recomputed(generation, name, len(columns), len(columns), lists.neighbours)
+
+
+def _taken_apart(corpus: Corpus) -> tuple[Texts, Columns, NDArray[np.int64]]:
+    """Keep of the stories what computes, and their links: with their words they are larger than all that."""
+    return Texts.of(corpus.titles, corpus.excerpts), Columns.of(corpus), corpus.links
+
+
+def _digests(
+    ids: NDArray[np.int64], known: NDArray[np.int64], digests: NDArray[np.bytes_]
+) -> NDArray[np.bytes_]:
+    """Give the digests of some stories, none for those not ``known``: saved since, so looked at again."""
+    place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    if not len(known):
+        return np.zeros(len(ids), digests.dtype)
+    return np.where(known[place] == ids, digests[place], np.bytes_())
+
+
+def reader(
+    store: Store, ids: NDArray[np.int64]
+) -> Callable[[NDArray[np.int64]], tuple[list[str], list[str]]]:
+    """Give what reads titles and excerpts of some of the stories with these ``ids``, by row."""
+
+    def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+        some = store.some(ids[rows])
+        told = dict(zip(some.ids.tolist(), zip(some.titles, some.excerpts, strict=True), strict=True))
+        # Stories come and go meanwhile; one that is gone has no text, so no copies.
+        texts = [told.get(one, ("", "")) for one in ids[rows].tolist()]
+        return [title for title, _ in texts], [excerpt for _, excerpt in texts]
+
+    return read
 
 
 def active(root: models.Root) -> tuple[Search, Ranker, str]:

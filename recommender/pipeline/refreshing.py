@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from recommender import copies, models
 from recommender.analysis import Texts
 from recommender.engine import Engine, local
-from recommender.graph import LinkGraph
+from recommender.graph import AROUND, LinkGraph
 from recommender.index import Index, find
 from recommender.known import Known, maker
 from recommender.pipeline.curating import CuratedLinks
 from recommender.pipeline.packing import Packer
 from recommender.pipeline.progress import Progress, silent
-from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, recompute
+from recommender.pipeline.recomputing import GROWN, NEIGHBOURS, Counted, Recomputed, active, reader, recompute
 from recommender.postings import Times, postings
 from recommender.search import Nearest, Search, reached
 from recommender.store import Generation, Store
@@ -100,7 +100,8 @@ class _Now:
     """The stories as they are now, and which of them are to be ranked again.
 
     ``index`` has the lists ``near`` and ``far`` of these ``stories`` alone.
-    The first ``stable`` ones stand in the same rows as in the last generation.
+    The first ``stable`` ones stand in the same rows as in the last generation, and have the same earlier
+    neighbours.
     """
 
     index: Index
@@ -124,21 +125,25 @@ class _Now:
         """Put together what is known and what came since; ``None`` if that is nothing."""
         known, space = last.known, last.space
         kept, moved = _kept(known, ids, digests)
-        fresh = np.setdiff1d(np.arange(len(ids)), moved[kept])
+        is_fresh = np.ones(len(ids), np.bool_)
+        is_fresh[moved[kept]] = False
+        fresh = np.flatnonzero(is_fresh)
         links = store.links(ids)
         if not len(fresh) and len(kept) == len(moved) and np.array_equal(links, known.links):
             return None
         new = store.some(ids[fresh])
         order = np.argsort(np.r_[moved[kept], fresh], kind="stable")
         columns = known.columns.rows(kept).followed_by(new).rows(order)
-        texts = Texts.joined([known.texts.rows(kept), Texts.of(new.titles, new.excerpts)]).rows(order)
-        grown = space.grown(texts)
+        told = Texts.of(new.titles, new.excerpts)
+        texts = Texts.joined([known.texts.rows(kept), told]).rows(order)
+        grown = space.grown(texts, fresh=told)
         vectors, times = grown.vectors(texts), Times.of(columns.published)
         lists = postings(vectors, times)
         nearest = _carried(known, kept, moved, len(ids), search)
         among = (vectors, columns.published, lists, times)
         reach = (*among, search.decay, search.entries, nearest.least, nearest.scores)
-        touched = reached(fresh, times.place[fresh], *reach)
+        touched = np.zeros(len(ids), np.bool_)
+        touched[reached(fresh, times.place[fresh], *reach)[1]] = True
         touched[fresh] = True
         touched[_left(known, space, kept, moved, search)] = True
         stories = np.flatnonzero(touched)
@@ -147,27 +152,22 @@ class _Now:
         before = _rows(known.links, moved)
         changed = _differing(links, before, len(ids))
         relinked = _relinked(graph, nearest, changed, before)
+        relinked[_reordered(links, before, len(ids))] = True
         for link in changed[~np.isin(changed, fresh).any(axis=1)]:
             # Who is linked to whom is told in every list that has both.
-            one, other = (
-                reached(link[end : end + 1], times.place[link[end : end + 1]], *reach)
-                | (graph.near[:, [link[end]]].toarray() > 0).ravel()
-                for end in (0, 1)
-            )
-            relinked |= one & other
+            both = np.zeros((2, len(ids)), np.bool_)
+            for end in (0, 1):
+                both[end, reached(link[end : end + 1], times.place[link[end : end + 1]], *reach)[1]] = True
+                both[end] |= (graph.near[:, [link[end]]].toarray() > 0).ravel()
+            relinked |= both.all(axis=0)
         more = np.setdiff1d(np.flatnonzero(relinked), stories)
         _fill(nearest, more, find(more, *among, search, engine))
         index = Index(columns, vectors, search, nearest, graph)
-
-        def read(rows: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-            some = store.some(ids[rows])
-            return some.titles, some.excerpts
-
         alone = np.arange(len(ids))
         group = alone.copy()
         group[moved[kept]] = moved[known.groups[kept]]
-        groups = copies.groups(index, stories, read, np.where(group < 0, alone, group))
-        stable = int(np.argmin(np.r_[moved == np.arange(len(moved)), False]))
+        groups = copies.groups(index, stories, reader(store, ids), np.where(group < 0, alone, group))
+        stable = _stable(known, moved, nearest)
         return cls(index, grown, texts, links, groups, np.union1d(stories, more), stable)
 
 
@@ -184,16 +184,10 @@ def _carried(
     known: Known, kept: NDArray[np.int64], moved: NDArray[np.int64], n: int, search: Search
 ) -> Nearest:
     """Carry over the lists of the stories that are as they were to their rows now."""
-    nearest = Nearest(
-        np.full((n, search.near), -1, np.int32),
-        np.full((n, search.far), -1, np.int32),
-        np.zeros((n, 2), np.float32),
-        np.full((n, search.before), -1, np.int32),
-        np.zeros((n, search.before), np.float32),
-    )
+    nearest = Nearest.room(n, (search.near, search.far, search.before))
     rows = moved[kept]
     before = known.before[kept]
-    nearest.before[rows] = np.where(before >= 0, moved[before], -1)
+    nearest.before[rows] = np.where(before >= 0, moved.astype(np.int32)[before], np.int32(-1))
     nearest.scores[rows] = known.scores[kept]
     nearest.least[rows] = known.least[kept]
     return nearest
@@ -210,8 +204,19 @@ def _left(
     times = Times.of(published)
     among = (vectors, published, postings(vectors, times), times)
     reach = (*among, search.decay, search.entries, known.least, known.scores)
-    touched = reached(gone, times.place[gone], *reach)
-    return moved[touched & (moved >= 0)]
+    touched = np.unique(moved[reached(gone, times.place[gone], *reach)[1]])
+    return touched[touched >= 0]
+
+
+def _stable(known: Known, moved: NDArray[np.int64], nearest: Nearest) -> int:
+    """Count the first stories that stand in the rows they stood in, with the earlier neighbours they had."""
+    n = len(moved)
+    same = moved == np.arange(n)
+    size = min(n, len(nearest.before))
+    same[size:] = False
+    same[:size] &= (nearest.before[:size] == known.before[:size]).all(axis=1)
+    same[:size] &= (nearest.scores[:size] == known.scores[:size]).all(axis=1)
+    return int(np.argmin(np.r_[same, False]))
 
 
 def _fill(nearest: Nearest, stories: NDArray[np.int64], found: Nearest) -> None:
@@ -231,14 +236,27 @@ def _differing(links: NDArray[np.int64], before: NDArray[np.int64], stories: int
     return np.stack(np.divmod(np.setxor1d(now, then), max(stories, 1)), axis=1)
 
 
+def _reordered(links: NDArray[np.int64], before: NDArray[np.int64], stories: int) -> NDArray[np.int64]:
+    """Find the stories whose links that stayed stand in another order: a pin goes before them."""
+    now, then = (one[:, 0] * stories + one[:, 1] for one in (links, before))
+    now, then = now[np.isin(now, then)], then[np.isin(then, now)]
+    # The same pairs, by source: where they differ, their source is the same.
+    return np.unique(now[now != then] // max(stories, 1))
+
+
 def _relinked(
     graph: LinkGraph, nearest: Nearest, changed: NDArray[np.int64], before: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Tell whose own links ``changed``, or those around them, (n,); ``before`` are those there were."""
     rows = np.zeros(len(graph.linked), np.bool_)
     if len(changed):
-        old = LinkGraph.of(nearest.before, nearest.scores, before)
-        other = abs(graph.near - old.near) + abs(graph.share - old.share)
-        rows = (np.diff(other.indptr) > 0) | (graph.linked != old.linked)
+        # Only a story that one of theirs stands around can see another link than before.
         rows[changed.ravel()] = True
+        found = nearest.before[:, :AROUND]
+        near = np.flatnonzero((rows[found] & (found >= 0)).any(axis=1))
+        around = np.full_like(found, -1)
+        around[near] = found[near]
+        old = LinkGraph.of(around, nearest.scores[:, :AROUND], before)
+        other = abs(graph.near[near] - old.near[near]) + abs(graph.share[near] - old.share[near])
+        rows[near] |= (np.diff(other.indptr) > 0) | (graph.linked[near] != old.linked[near])
     return rows

@@ -36,7 +36,7 @@ def train(
     engine: Engine = local,
     progress: Progress = silent,
 ) -> Trained:
-    """Learn a ranker from the store's links and write it below ``root``.
+    """Learn a ranker from the store's links, pins and blocks and write it below ``root``.
 
     Its report is a cold evaluation of the same settings with the newest fifth
     of the linked stories held back; the model itself learns from all of them.
@@ -47,7 +47,7 @@ def train(
     root = models.writable(root)
     corpus = store.corpus()
     _, index = prepare(corpus, engine=engine)
-    ranker = learn(index, corpus.links, default.ranker(), engine, progress)
+    ranker = learn(index, corpus.links, default.ranker(), engine, progress, blocks=corpus.blocks)
     try:
         evaluation = ask(index, cold(corpus), 10, SYSTEMS, engine, progress).summary()
         report = asdict(evaluation) | {"cut": iso(evaluation.cut)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from recommender.corpus import OWN, Neighbour, in_order
+from recommender.neighbours import OWN, Neighbour, in_order
 from recommender.store import Store
 
 SURE = 0.5

@@ -14,21 +14,25 @@ from itertools import islice
 from math import sqrt
 from typing import Final, NamedTuple
 
-from recommender.corpus import DIGITS, OWN, Neighbour
+from recommender.neighbours import DIGITS, OWN, Neighbour
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Read, Shown
 
 
 class Chosen(NamedTuple):
-    """A neighbour that is shown, what is shown of it, and its copies that pass too, best placed first."""
+    """A neighbour that is shown, what is shown of it, and its copies that pass too, best placed first.
+
+    ``pinned`` if an editor put it there.
+    """
 
     neighbour: Neighbour
     card: Shown
     copies: tuple[Shown, ...] = ()
+    pinned: bool = False
 
 
 _chosen: Final = partial(tuple.__new__, Chosen)
-"""``Chosen`` for three fields, without a call in Python for each."""
+"""``Chosen`` for all its fields, without a call in Python for each."""
 
 
 def choose(
@@ -37,15 +41,17 @@ def choose(
     left_out: Collection[int],
     filters: Filters,
     read: Read,
+    pins: Sequence[Chosen] = (),
 ) -> Iterator[Chosen]:
     """Yield the neighbours to show, in order, more than ``limit`` if there are more.
 
     ``entries`` are in the order of ``corpus.unpacked``; ``copies`` are those
-    of ``corpus.copies``.  Those ``left_out``, by id, are never shown.
+    of ``corpus.copies``.  Those ``left_out``, by id, are never shown; ``pins``
+    are shown besides.
     """
     options = filters.options
     chosen = _collapsed(entries, copies, left_out, filters, read)
-    return diversified(list(chosen), options) if options.diversity else chosen
+    return diversified(list(chosen), options, pins) if options.diversity else chosen
 
 
 def known(copies: Sequence[Neighbour], left_out: Collection[int]) -> set[int]:
@@ -62,34 +68,36 @@ def _collapsed(
 ) -> Iterator[Chosen]:
     options = filters.options
     read_before = known(copies, left_out)
-    groups = {} if options.duplicates == "show" else _groups(_admitted(copies, left_out, options))
+    groups = {} if options.duplicates == "show" else _groups(admitted(copies, left_out, options))
     # Without filters almost all neighbours pass: no more cards are read than are likely shown.
     step = None if options.reads_cards else options.limit + len(left_out) - 1
     cards: dict[int, Shown] = {}
     seen: set[int] = set()
     entries = iter(entries)
     while listed := list(islice(entries, step)):
-        batch = _admitted(listed, left_out, options)
+        batch = admitted(listed, left_out, options)
         wanted = [one.article for one in batch]
         if groups:
             # Which of its copies stands for a group is known once all of them are read.
             wanted += [member.article for one in batch for member in groups.get(one.group, ())]
             wanted = [article for article in dict.fromkeys(wanted) if article not in seen]
             seen.update(wanted)
-        for article, card in read(wanted).items():
-            if (shown := filters.shown(card)) is not None:
-                cards[article] = shown
+        cards.update(filters.passing(read(wanted)))
+        if not groups:
+            yield from [_chosen((one, cards[one[0]], (), False)) for one in batch if one[0] in cards]
+            continue
         for one in batch:
-            members = groups.get(one.group) if groups else None
+            members = groups.get(one.group)
             if members is None:
                 if one.article in cards:
-                    yield _chosen((one, cards[one.article], ()))
+                    yield _chosen((one, cards[one.article], (), False))
             elif one.curated or one.group not in read_before:
                 passing = [(each, cards[each.article]) for each in members if each.article in cards]
                 yield from _foremost(one, passing, options)
 
 
-def _admitted(listed: Iterable[Neighbour], left_out: Collection[int], options: Options) -> list[Neighbour]:
+def admitted(listed: Iterable[Neighbour], left_out: Collection[int], options: Options) -> list[Neighbour]:
+    """Leave out whom ``options`` do without looking at cards."""
     least = options.min_score
     return [one for one in listed if one[0] not in left_out and (one[1] >= least or one[2])]
 
@@ -119,32 +127,41 @@ _LEAST: Final = 0.5 * 10**-DIGITS
 """What counts for a score that is rounded to 0: there too the unlike come first."""
 
 
-def diversified(ranked: Sequence[Chosen], options: Options) -> Iterator[Chosen]:
+def diversified(ranked: Sequence[Chosen], options: Options, pins: Sequence[Chosen] = ()) -> Iterator[Chosen]:
     """Yield the same in an order in which neighbours are less alike.
 
     Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) as a
     product: next comes the greatest score^(1 − d) · (1 − s)^d, where d is
-    ``diversity`` and s the greatest similarity to what was yielded before,
-    0–1; of equal ones the best ranked.  Scores of one list may be 0.8 and
-    0.002: in a sum of the two, similarity alone would order all but the first
-    few.  Similarity is the cosine of the sets of words in title and excerpt.
-    What ``curated=first`` puts first stays there.
+    ``diversity`` and s the greatest similarity to what was yielded before or
+    is pinned, 0–1; of equal ones the best ranked.  Scores of one list may be
+    0.8 and 0.002: in a sum of the two, similarity alone would order all but
+    the first few.  Similarity is the cosine of the sets of words in title and
+    excerpt.  What ``curated=first`` puts first stays there.
     """
     weight = options.diversity
-    words = [set(_WORD.findall(f"{one.card['title']} {one.card['excerpt']}".casefold())) for one in ranked]
+    words = [_words(one) for one in ranked]
     relevance = [max(one.neighbour.score, _LEAST) ** (1 - weight) for one in ranked]
     gain = relevance.copy()
     nearest = [0.0] * len(ranked)
     left = list(range(len(ranked)))
+
+    def stands(mine: set[str]) -> None:
+        for at in left:
+            shared = len(mine & words[at])
+            if shared and (alike := shared / sqrt(len(mine) * len(words[at]))) > nearest[at]:
+                nearest[at] = alike
+                gain[at] = relevance[at] * max(0.0, 1 - alike) ** weight
+
+    for pin in pins:
+        stands(_words(pin))
     while left:
         best = left[0]
         if options.curated != "first" or not ranked[best].neighbour.curated:
             best = max(left, key=gain.__getitem__)
         yield ranked[best]
         left.remove(best)
-        mine = words[best]
-        for at in left:
-            shared = len(mine & words[at])
-            if shared and (alike := shared / sqrt(len(mine) * len(words[at]))) > nearest[at]:
-                nearest[at] = alike
-                gain[at] = relevance[at] * max(0.0, 1 - alike) ** weight
+        stands(words[best])
+
+
+def _words(one: Chosen) -> set[str]:
+    return set(_WORD.findall(f"{one.card['title']} {one.card['excerpt']}".casefold()))

@@ -12,7 +12,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
-from recommender.corpus import DIGITS, Neighbour
+from recommender.neighbours import DIGITS, Neighbour
 from recommender.reasons import LINKED, LINKED_BACK, Parts, Reason
 from recommender.service.options import Options
 from recommender.service.selection import Filters, Shown, Window
@@ -108,12 +108,9 @@ class Explainer:
     def _titles(self, articles: set[int], now: float) -> dict[int, dict[str, Any]]:
         """Read what is told of stories beside an item; removed and future ones are not told of."""
         filters = Filters(Options(), Window.of(Options(), None), now)
-        cards = self._store.cards(sorted(articles))
-        shown = {article: filters.shown(card) for article, card in cards.items()}
+        shown = filters.passing(self._store.cards(sorted(articles)))
         return {
-            article: {name: card[name] for name in ("title", "webUrl")}
-            for article, card in shown.items()
-            if card is not None
+            article: {name: card[name] for name in ("title", "webUrl")} for article, card in shown.items()
         }
 
 

@@ -32,14 +32,12 @@ def fill(
     copies.
     """
     same, kind = topics(asked), asked["type"]
+    cards = {article: card for article, card in near if article not in left_out}
     passing = []
-    for article, card in near:
-        if article in left_out or card.published_at is None:
-            continue
-        if (found := filters.shown(card)) is not None:
-            away = abs(card.published_at - moment)
+    for article, found in filters.passing(cards).items():
+        if (published_at := cards[article].published_at) is not None:
             unlike = (same.isdisjoint(topics(found)), found["type"] != kind)
-            passing.append((*unlike, away, -card.published_at, article, found))
+            passing.append((*unlike, abs(published_at - moment), -published_at, article, found))
     titles = {_title(card) for card in (asked, *shown)}
     for *_, found in sorted(passing, key=lambda one: one[:-1]):
         title = _title(found)

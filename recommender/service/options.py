@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from recommender.corpus import Curated
+from recommender.neighbours import Curated
 from recommender.urls import canonical
 
 _ISO_DATE: Final = len("2020-06-15")
@@ -82,7 +82,7 @@ class Options(BaseModel):
     curated: Curated = Field(
         default="first",
         description="first: the editors' links in their order, then the rest by score; mixed: all by score; "
-        "off: all by score, as if no editor had linked anything.",
+        "off: all by score, as if no editor had linked or pinned anything.",
     )
     duplicates: Literal["collapse", "show", "hide"] = Field(
         default="collapse",
@@ -101,8 +101,8 @@ class Options(BaseModel):
         ge=0.0,
         le=1.0,
         allow_inf_nan=False,
-        description="Lowest score of a story that the model found; editors' links and what fills the list "
-        "are shown whatever theirs.",
+        description="Lowest score of a story that the model found; editors' pins and links and what fills "
+        "the list are shown whatever theirs.",
     )
     fill: bool = Field(
         default=True,

@@ -78,19 +78,20 @@ class Filters(NamedTuple):
     window: Window
     now: float
 
-    def shown(self, card: Card) -> Shown | None:
-        """Return what is shown of a story that passes, else ``None``."""
+    def passing(self, cards: Mapping[int, Card]) -> dict[int, Shown]:
+        """Return what is shown of those stories that pass, by id, in their order."""
         options, (earliest, latest), now = self
-        text, published_at, removed = card
-        if published_at is None:
-            # Nothing is before or after it: it passes only if nothing is outside.
-            inside = earliest == -inf and latest == inf
-        else:
-            inside = earliest <= published_at <= latest and published_at <= now
-        if removed or not inside:
-            return None
-        shown = Shown(text)
-        return shown if not options.narrow or matches(shown, options) else None
+        # Nothing is before or after a story without a date: it passes only if nothing is outside.
+        undated = earliest == -inf and latest == inf
+        latest = min(latest, now)
+        inside = {
+            article: Shown(text)
+            for article, (text, published_at, removed) in cards.items()
+            if not removed and (undated if published_at is None else earliest <= published_at <= latest)
+        }
+        if not options.narrow:
+            return inside
+        return {article: shown for article, shown in inside.items() if matches(shown, options)}
 
 
 def matches(card: Shown, options: Options) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -13,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import orjson
 
-from recommender.corpus import Neighbour, copies, unpacked
 from recommender.errors import UnknownStory
+from recommender.neighbours import Neighbour, copies, unpacked
 from recommender.service.choosing import Chosen, choose, known
+from recommender.service.desk import Desk
 from recommender.service.draft import Draft
-from recommender.service.explaining import Explainer
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.options import Options
+from recommender.service.pinning import Obeyed, placed
 from recommender.service.selection import Filters, Shown, Window
-from recommender.store import Found, Store
+from recommender.store import Found, Orders, Store
 from recommender.urls import canonical
 
 if TYPE_CHECKING:
     from recommender.live.drafts import Drafts
+    from recommender.service.explaining import Explainer
 
 
 class Answer(NamedTuple):
@@ -33,10 +36,10 @@ class Answer(NamedTuple):
 
     ``url`` is the story's own, as its publisher writes it, ``None`` for a text
     without one.  ``texts`` are JSON objects, best first: ``rank`` from 1,
-    ``score`` (0–1, four decimals), ``source`` (``curated``, ``model``, or
-    ``fill`` with score 0), the fields of ``articles.card``, and ``alternates``:
-    of its copies the fields ``ALTERNATE``; if asked for also ``why``
-    (``Explainer.explain``).
+    ``score`` (0–1, four decimals), ``source`` (``pinned``, ``curated``,
+    ``model``, or ``fill`` with score 0), the fields of ``articles.card``, and
+    ``alternates``: of its copies the fields ``ALTERNATE``; if asked for also
+    ``why`` (``Explainer.explain``).
     ``model`` and ``generation`` are ``None`` before the first recompute.
     ``age`` is the story's, in seconds, when the answer was made; ``None``
     without a date.  ``ranked`` is false for a story that no recompute has
@@ -75,8 +78,8 @@ class Story:
         return orjson.dumps({"url": self.url, "generation": self.generation, **self.card})
 
 
-Placed: TypeAlias = tuple[Neighbour | None, Shown, Sequence[Shown]]
-"""A neighbour that is shown, or ``None`` for what fills the list; its card, and those of its copies."""
+Placed: TypeAlias = tuple[Neighbour | None, Shown, Sequence[Shown], bool]
+"""As ``Chosen``, but without a neighbour for what fills the list."""
 
 _DEFAULTS: Final = Options()
 
@@ -91,8 +94,8 @@ class Service:
     """Answers from a store; safe to share between threads.
 
     ``models`` is the folder of the models, or a URL, read for texts that are no
-    stories yet; ``clock`` tells the time in seconds since 1970 (UTC).  Methods raise
-    StoreUnavailable when the store does not answer.
+    stories yet; ``clock`` tells the time in seconds since 1970 (UTC).  ``desk`` is
+    where editors order.  Methods raise StoreUnavailable when the store does not answer.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class Service:
         self._store = store
         self._models = models
         self._clock = clock
-        self._explainer = Explainer(store)
+        self.desk = Desk(store, clock)
         self._loading = Lock()
         self._drafts: Drafts | None = None
 
@@ -116,6 +119,13 @@ class Service:
     def close(self) -> None:
         """Close the store; the service is not to be used after."""
         self._store.close()
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        # Loaded when it is asked for: it needs numpy, which takes 11 MB.
+        from recommender.service.explaining import Explainer
+
+        return Explainer(self._store)
 
     @property
     def store(self) -> Store:
@@ -134,9 +144,10 @@ class Service:
     def related(self, url: str, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after the one at ``url``, which may be any form of its address.
 
-        Never among them: the story itself, removed stories, and stories dated
-        in the future.  The list of a story that no recompute has seen yet is
-        filled, if ``options`` say so, and else empty.
+        Never among them: the story itself, removed stories, stories dated in
+        the future, and those that an editor blocked from its list.  The list of
+        a story that no recompute has seen yet is filled, if ``options`` say so,
+        and else empty, but for pins.
 
         Raises InvalidURL, and UnknownStory if no story has the address or it
         is removed.
@@ -178,12 +189,21 @@ class Service:
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
         left_out = {story.id, *self._ids(options.exclude)}
         packed = story.packed or b""
-        entries, alike = unpacked(packed, options.curated), copies(packed, options.curated)
-        chosen = list(islice(choose(entries, alike, left_out, filters, self._store.cards), options.limit))
+        entries: Iterable[Neighbour] = unpacked(packed, options.curated)
+        alike = copies(packed, options.curated)
+        left: Sequence[Neighbour] = alike
+        read, room, obeyed = self._store.cards, options.limit, None
+        if story.orders is not None:
+            obeyed = Obeyed.of(Orders.read(story.orders), entries, alike, left_out, filters, read)
+            entries, left, room = obeyed.entries, obeyed.copies, obeyed.room(room)
+        pins, blocks = (obeyed.pins, obeyed.blocks) if obeyed else ((), ())
+        chosen = list(islice(choose(entries, left, left_out, filters, read, pins), room))
         shown: list[Placed] = list(chosen)
-        if options.fill and len(chosen) < options.limit:
-            more = self._fill(story, filters, alike, chosen, left_out)
-            shown += [(None, card, ()) for card in islice(more, options.limit - len(chosen))]
+        if options.fill and len(chosen) < room:
+            more = self._fill(story, filters, alike, [*pins, *chosen], left_out, blocks)
+            shown += [(None, card, (), False) for card in islice(more, room - len(chosen))]
+        if obeyed is not None:
+            shown = list(islice(placed(pins, obeyed.places, shown), options.limit))
         texts = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
         if options.explain:
             whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
@@ -215,8 +235,7 @@ class Service:
     def _find(self, url: str, *, reasons: bool = False) -> Found:
         found = self._store.find(canonical(url), reasons=reasons)
         if found is None or found.removed:
-            shown = repr(url if len(url) <= 80 else f"{url[:79]}…")
-            raise UnknownStory(f"no story in the store answers to {shown}")
+            raise UnknownStory.of(url)
         return found
 
     def _age(self, story: Found) -> float | None:
@@ -229,13 +248,14 @@ class Service:
         alike: Sequence[Neighbour],
         chosen: Sequence[Chosen],
         left_out: set[int],
+        blocks: Collection[int],
     ) -> Iterator[Shown]:
         """Yield what to show of stories near in time that are not shown yet, nor copies of what is."""
         bounds = filters.window.seconds(filters.now)
         if bounds is None:
             return
         options = filters.options
-        hidden = left_out | {one.neighbour.article for one in chosen}
+        hidden = left_out.union(blocks, (one.neighbour.article for one in chosen))
         if options.duplicates != "show":
             groups = known(alike, left_out) | {one.neighbour.group for one in chosen}
             hidden |= {one.article for one in alike if one.group in groups}
@@ -253,12 +273,12 @@ class Service:
                 yield found.id
 
 
-def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown]) -> str:
+def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown], pinned: bool) -> str:
     """Write an item around the text of its card, which is not read."""
     score, source = 0.0, "fill"
     if neighbour is not None:
         _, score, place, _ = neighbour
-        source = "curated" if place else "model"
+        source = "pinned" if pinned else "curated" if place else "model"
     alternates = _json([{name: copy[name] for name in ALTERNATE} for copy in copies]) if copies else "[]"
     # A score of four decimals is the same in Python and in JSON.
     return (

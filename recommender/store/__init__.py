@@ -6,6 +6,7 @@
     ranked neighbours ──Store.publish──► a generation
     key ──Store.find──► story and neighbours ──Store.cards──► an answer
     links as given ──Store.audited──► an audit
+    an editor's order ──Store.curate──► a log, and what of it is in force
 
 ``encode`` runs in worker processes; one process at a time writes; any number
 read, and see an old generation or a new one, never a mix.
@@ -13,6 +14,7 @@ read, and see an old generation or a new one, never a mix.
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
+from recommender.store.curation import Action, Kind, Orders, Record, in_force
 from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
@@ -20,6 +22,7 @@ from recommender.store.reading import Card, Change, Found, Generation, ModelReco
 from recommender.store.store import Store
 
 __all__ = [
+    "Action",
     "AliasKind",
     "AuditReader",
     "Card",
@@ -30,13 +33,17 @@ __all__ = [
     "Found",
     "Generation",
     "Key",
+    "Kind",
     "ModelRecord",
     "Named",
+    "Orders",
     "Outcome",
+    "Record",
     "Saved",
     "Status",
     "Store",
     "Version",
     "encode",
+    "in_force",
     "share",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, false, select
 
 from recommender.corpus import Corpus
+from recommender.store.curation import Orders, all_orders
 from recommender.store.database import chunks
 from recommender.store.schema import aliases, articles, links
 
@@ -37,7 +38,9 @@ def corpus(connection: Connection) -> Corpus:
     """Read all stories and links of one snapshot; see ``Store.corpus``."""
     # Options of the statement alone: on the connection they would hold for what is read after it, too.
     stories = _columns(connection.execute(_STORIES, execution_options={"yield_per": _CHUNK}))
-    return replace(stories, links=links_between(connection, stories.ids))
+    orders = all_orders(connection)
+    blocks = _blocks(orders, stories.ids)
+    return replace(stories, links=_links(connection, orders, stories.ids), blocks=blocks)
 
 
 def some(connection: Connection, ids: NDArray[np.int64]) -> Corpus:
@@ -100,13 +103,52 @@ def _columns(stories: Iterable[Row[int, str, int | None, str, str]]) -> Corpus:
     )
 
 
+def links_of(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read the links of some stories, both ways, as ids; see ``Store.links_of``."""
+    found = {
+        (source, target, place)
+        for chunk in chunks(ids.tolist())
+        for end in (links.c.source_id, aliases.c.article_id)
+        for source, target, place in connection.execute(_LINKS.where(end.in_(chunk)))
+        if source != target
+    }
+    ordered = sorted(found, key=lambda link: (link[0], link[2], link[1]))
+    pairs = dict.fromkeys((source, target) for source, target, _ in ordered)
+    return np.array(list(pairs), np.int64).reshape(-1, 2)
+
+
 def links_between(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read links as rows of ``ids``, shape (m, 2), by source and then by the least place an origin gives."""
-    stored = np.array(_tuples(connection, _LINKS), dtype=np.int64).reshape(-1, 3)
+    """Read links as rows of ``ids``, shape (m, 2), as ``Corpus.links`` has them; see ``Store.links``."""
+    return _links(connection, all_orders(connection), ids)
+
+
+def _links(connection: Connection, orders: Mapping[int, Orders], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give links by source, and then by the least place that an origin gives; pins stand before all places.
+
+    What is blocked, from either side, is none: links are read both ways.
+    """
+    given = _tuples(connection, _LINKS)
+    for story, (pins, _) in orders.items():
+        given += [(story, other, place - len(pins)) for place, (other, _) in enumerate(pins)]
+    stored = np.array(given, dtype=np.int64).reshape(-1, 3)
     # The ids of stories that are not removed: a link with another end leads out of the corpus.
     kept = stored[np.isin(stored[:, :2], ids).all(axis=1) & (stored[:, 0] != stored[:, 1])]
     source, target = np.searchsorted(ids, kept[:, 0]), np.searchsorted(ids, kept[:, 1])
     order = np.lexsort((target, kept[:, 2], source))
     pairs = np.column_stack((source, target))[order].astype(np.int64, copy=False)
     _, first = np.unique(pairs, axis=0, return_index=True)
-    return pairs[np.sort(first)]
+    links: NDArray[np.int64] = pairs[np.sort(first)]
+    blocked = np.isin(_couples(links, len(ids)), _couples(_blocks(orders, ids), len(ids)))
+    return links[~blocked]
+
+
+def _blocks(orders: Mapping[int, Orders], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give blocked pairs as rows of ``ids``, (m, 2), ascending."""
+    given = [(story, other) for story, (_, blocks) in orders.items() for other in sorted(blocks)]
+    pairs = np.array(given, np.int64).reshape(-1, 2)
+    return np.searchsorted(ids, pairs[np.isin(pairs, ids).all(axis=1)]).astype(np.int64, copy=False)
+
+
+def _couples(pairs: NDArray[np.int64], stories: int) -> NDArray[np.int64]:
+    """Give pairs (m, 2) numbers that are the same whichever of the two stands first."""
+    return pairs.min(axis=1) * stories + pairs.max(axis=1) if len(pairs) else pairs[:, 0]

@@ -1,9 +1,10 @@
 """One writer at a time, whoever it is: a thread, a process, a machine.
 
-There are two locks.  Long work, such as an import or a recompute, holds one
+There are three locks.  Long work, such as an import or a recompute, holds one
 from its beginning to its end: an import that met a recompute half-way would be
-a puzzle.  Each transaction holds the other, so that stories can be posted
-while long work is done.  (SQLite alone would let writers take turns, but
+a puzzle.  Each transaction holds another, so that stories can be posted while
+long work is done.  The third is for who leads: of all the processes that could
+keep lists up to date, one does.  (SQLite alone would let writers take turns, but
 versions 3.7.0 to 3.51.2, which most systems still carry, can damage a
 write-ahead log that two connections write at the same moment.)  Locks belong to
 the kernel or to the server, so they go with their holder however that ends.
@@ -94,6 +95,20 @@ class Writer:
             self._thread.release()
 
     @contextmanager
+    def lead(self, purpose: str) -> Iterator[None]:
+        """Be the one who leads; see ``Store.leading``."""
+        with self._database.writing() as connection:
+            name, path = self._database.name, self._database.path
+            now = time.monotonic()
+            lock = (
+                _advisory_lock(connection, name, purpose, now, _LEADING)
+                if path is None
+                else _file_lock(path.with_name(f"{path.name}.lead"), name, purpose, now)
+            )
+            with lock:
+                yield
+
+    @contextmanager
     def transaction(self, purpose: str) -> Iterator[Connection]:
         """Write in one transaction: committed at the end of the block, or nothing of it is.
 
@@ -167,26 +182,29 @@ def _try_flock(descriptor: int) -> bool:
     return True
 
 
-# One lock for each schema of a database: 1919247215 is "reco" in ASCII.
-_KEY = "1919247215, hashtext(coalesce(current_schema(), ''))"
-_TRY_TURN = text("SELECT pg_try_advisory_xact_lock(1919247216, hashtext(coalesce(current_schema(), '')))")
-_TRY = text(f"SELECT pg_try_advisory_lock({_KEY})")
-_UNLOCK = text(f"SELECT pg_advisory_unlock({_KEY}), set_config('application_name', '', false)")
+# Locks of their own for each schema of a database: 1919247215 is "reco" in ASCII.
+_WORKING, _TURN, _LEADING = range(1919247215, 1919247218)
+_SCHEMA = "hashtext(coalesce(current_schema(), ''))"
+_TRY_TURN = text(f"SELECT pg_try_advisory_xact_lock({_TURN}, {_SCHEMA})")
+_TRY = text(f"SELECT pg_try_advisory_lock(:lock, {_SCHEMA})")
+_UNLOCK = text(f"SELECT pg_advisory_unlock(:lock, {_SCHEMA}), set_config('application_name', '', false)")
 _SIGN = text("SELECT set_config('application_name', :holder, false)")
 _HOLDER = text(
-    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) "
-    "WHERE locktype = 'advisory' AND granted AND classid = 1919247215 "
-    "AND objid = hashtext(coalesce(current_schema(), ''))::bit(32)::bigint::oid"
+    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) "  # noqa: S608  (nobody's words)
+    "WHERE locktype = 'advisory' AND granted AND classid = :lock "
+    f"AND objid = {_SCHEMA}::bit(32)::bigint::oid"
 )
 
 
 @contextmanager
-def _advisory_lock(connection: Connection, name: str, purpose: str, deadline: float) -> Iterator[None]:
+def _advisory_lock(
+    connection: Connection, name: str, purpose: str, deadline: float, lock: int = _WORKING
+) -> Iterator[None]:
     """Lock a PostgreSQL schema for the connection that will write: if it is lost, so is the lock."""
     with connection.begin():
-        while not connection.scalar(_TRY):
+        while not connection.scalar(_TRY, {"lock": lock}):
             if time.monotonic() >= deadline:
-                holder = connection.scalar(_HOLDER)
+                holder = connection.scalar(_HOLDER, {"lock": lock})
                 raise StoreLocked(f"{name} is being written by {holder or 'another process'}")
             time.sleep(_POLL)
         connection.execute(_SIGN, {"holder": _signature(purpose)})
@@ -196,13 +214,13 @@ def _advisory_lock(connection: Connection, name: str, purpose: str, deadline: fl
             yield
         finally:
             if not connection.invalidated:
-                _unlock(connection)
+                _unlock(connection, lock)
 
 
-def _unlock(connection: Connection) -> None:
+def _unlock(connection: Connection, lock: int) -> None:
     try:
         with connection.begin():
-            connection.execute(_UNLOCK)
+            connection.execute(_UNLOCK, {"lock": lock})
     except exc.DBAPIError:
         connection.invalidate()  # the session is lost or in doubt: the lock ends with it
 

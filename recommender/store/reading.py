@@ -29,6 +29,7 @@ from recommender.store.schema import (
     links,
     models,
     neighbours,
+    orders,
     origins,
     vocabularies,
 )
@@ -40,9 +41,10 @@ class Found(NamedTuple):
     ``published_at`` is in seconds since 1970 (UTC), ``card`` is JSON text,
     ``packed`` the bytes of a ``NEIGHBOUR_DTYPE`` array, best first.
     ``generation`` and ``model`` are ``None`` before anything was published,
-    ``packed`` also for a story that came after the generation.  ``reasons``
-    (bytes of records of ``reasons.Parts``) and ``parts`` (their JSON) are
-    ``None`` where nobody asked for them, and where there are none.
+    ``packed`` also for a story that came after the generation.  ``orders`` is
+    the JSON of ``curation.Orders``, ``None`` where nobody ordered anything.
+    ``reasons`` (bytes of records of ``reasons.Parts``) and ``parts`` (their
+    JSON) are ``None`` where nobody asked for them, and where there are none.
     """
 
     id: int
@@ -54,6 +56,7 @@ class Found(NamedTuple):
     generation: int | None
     model: str | None
     packed: bytes | None
+    orders: str | None = None
     reasons: bytes | None = None
     parts: str | None = None
 
@@ -126,6 +129,7 @@ _FIND = (
         generations.c.id.label("generation"),
         generations.c.model,
         neighbours.c.packed,
+        orders.c.packed.label("orders"),
     )
     .join_from(aliases, articles, aliases.c.article_id == articles.c.id)
     .outerjoin(generations, generations.c.id == _active)
@@ -133,6 +137,8 @@ _FIND = (
         neighbours,
         and_(neighbours.c.generation == generations.c.lists, neighbours.c.article_id == articles.c.id),
     )
+    # By its primary key: where nobody ordered anything, which is nearly everywhere, it costs under 1 µs.
+    .outerjoin(orders, orders.c.article_id == articles.c.id)
     .where(aliases.c.key == bindparam("alias"))
 )
 _FOUND = Prepared(_FIND)
@@ -260,11 +266,13 @@ def some_lists(
     query = select(neighbours.c.article_id, neighbours.c.packed, neighbours.c.reasons).where(
         neighbours.c.generation == _lists, _active == generation
     )
-    return {
-        article: (packed, reasons)
-        for chunk in chunks(ids)
-        for article, packed, reasons in connection.execute(query.where(neighbours.c.article_id.in_(chunk)))
-    }
+    found: dict[int, tuple[bytes, bytes | None]] = {}
+    for chunk in chunks(ids):
+        with connection.execute(query.where(neighbours.c.article_id.in_(chunk))) as result:
+            # As the driver gives them: SQLAlchemy's own rows take four times as long.
+            for article, packed, reasons in result.cursor.fetchall():
+                found[article] = bytes(packed), reasons if reasons is None else bytes(reasons)
+    return found
 
 
 def status(connection: Connection) -> Status:

@@ -97,6 +97,35 @@ The target is a key, resolved through ``aliases`` when read: a link may arrive
 before its story, and one that leads nowhere can be found.
 """
 
+curation = Table(
+    "curation",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id"), nullable=False, index=True),
+    Column("other_id", Id, ForeignKey("articles.id"), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("slot", SmallInteger),
+    Column("editor", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("undone", Id, ForeignKey("curation.id")),
+    sqlite_autoincrement=True,
+)
+"""What editors ordered about a story's list, in order, and what they took back; never changed.
+
+``store.curation.Record`` says what the columns are.
+"""
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False),
+    Column("packed", Text, nullable=False),
+)
+"""What of it is in force, story by story: the JSON of a ``store.curation.Orders``; no row for none.
+
+So an answer finds out with one look along the primary key, mostly that there is nothing.
+"""
+
 generations = Table(
     "generations",
     metadata,

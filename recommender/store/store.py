@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import importing, migrations, publishing, reading
+from recommender.store import curation, importing, migrations, publishing, reading
 from recommender.store.auditing import AuditReader
+from recommender.store.curation import Action, Orders, Record
 from recommender.store.database import Database
 from recommender.store.feeds import Feeds
 from recommender.store.importing import Outcome, Saved
@@ -120,6 +121,15 @@ class Store:
         Raises StoreLocked, naming the process that works and since when.
         """
         with self._writer.hold(purpose, wait):
+            yield
+
+    @contextmanager
+    def leading(self, purpose: str) -> Iterator[None]:
+        """Be the one, of all processes on all machines, who does what one is to do all the time.
+
+        Raises StoreLocked at once if somebody else is.
+        """
+        with self._writer.lead(purpose):
             yield
 
     def save(self, entries: Sequence[Entry]) -> Saved:
@@ -231,6 +241,40 @@ class Store:
         with self._writer.transaction("train") as connection:
             publishing.record_model(connection, model, report)
 
+    # Editors' orders
+
+    def curate(
+        self, article: int, other: int, action: Action, slot: int | None = None, *, by: str, at: int
+    ) -> bool:
+        """Order a story (``other``, an id) into the list of another or out of it, or ``clear`` that order.
+
+        In force with the next ``find``, whatever long work is done.  Nothing
+        is written, and the answer is false, where it is the story's newest
+        order already, or there is none to clear.  Raises StoreLocked if
+        another transaction does not end.
+        """
+        with self._writer.transaction("curate") as connection:
+            return curation.curate(connection, article, other, action, slot, by, at)
+
+    def undo(self, article: int, other: int | None = None, *, by: str, at: int) -> Record | None:
+        """Take back what was last done about a story, or about a pair: what was before it is in force again.
+
+        Again, it takes back what was done before that.  Gives the line taken
+        back, ``None`` if there is none left.  Raises as ``curate``.
+        """
+        with self._writer.transaction("curate") as connection:
+            return curation.undo(connection, article, other, by, at)
+
+    def curation(self, article: int | None = None) -> list[Record]:
+        """Read all that was ever ordered and taken back, for a story or for all, in order."""
+        with self._database.answering() as connection:
+            return curation.records(connection, article)
+
+    def orders(self) -> dict[int, Orders]:
+        """Read what is in force, by story."""
+        with self._database.answering() as connection:
+            return curation.all_orders(connection)
+
     # Serving
 
     def find(self, key: str, *, reasons: bool = False) -> Found | None:
@@ -294,7 +338,8 @@ class Store:
 
         A link whose target is no story, or is removed, or is its own source,
         is left out; of the same link from several origins the foremost place
-        counts.
+        counts.  A pin is a link, ahead of those of documents; a pair that is
+        blocked, either way, is none.
         """
         # Loaded here, for an import needs no numpy: a process without its threads may fork workers.
         from recommender.store import corpus
@@ -345,11 +390,18 @@ class Store:
             return corpus.some(connection, ids)
 
     def links(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the curated links between stories, given by id, ascending; as ``Corpus.links``."""
+        """Read the curated links between stories, given by id, ascending; as ``corpus`` has them."""
         from recommender.store import corpus
 
         with self._database.snapshot() as connection:
             return corpus.links_between(connection, ids)
+
+    def links_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the curated links that lead from stories or to them, by id: (m, 2), in the editors' order."""
+        from recommender.store import corpus
+
+        with self._database.snapshot() as connection:
+            return corpus.links_of(connection, ids)
 
     # Looking after it
 

@@ -1,0 +1,62 @@
+"""The routes by which editors pin and block: for who has a key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, FastAPI, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recommender.api.curation_schemas import CURATION_RESPONSES, Order, PairQuery
+from recommender.api.keys import may
+from recommender.api.routes import StoryQuery, service_of
+from recommender.service import Curation
+
+allowed = may("curate")
+"""Refuses whoever may not."""
+
+
+def curate(request: Request, order: Order) -> Response:
+    """Pin a story into the list of another, or block it from it; in force on the next request.
+
+    The order takes the place of any that was given about the two before.
+    """
+    desk = service_of(request).desk
+    return _told(desk.curate(order.url, order.other, order.kind, order.slot, order.by))
+
+
+def clear(request: Request, query: Annotated[PairQuery, Query()]) -> Response:
+    """Take back the order about two stories; where there is none, nothing happens."""
+    return _told(service_of(request).desk.clear(query.url, query.other, query.by))
+
+
+def curation(request: Request, query: Annotated[StoryQuery, Query()]) -> Response:
+    """Give the orders about a story's list that are in force, and all that ever were: who gave them, when."""
+    return _told(service_of(request).desk.curation(query.url))
+
+
+def _told(curation: Curation) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(orjson.dumps(curation.data()), headers=headers, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these routes."""
+    routes: dict[str, tuple[Any, str]] = {
+        "PUT": (curate, "Pin or block a story"),
+        "DELETE": (clear, "Take back an order"),
+        "GET": (curation, "Orders and their history"),
+    }
+    for method, (route, summary) in routes.items():
+        app.router.add_api_route(
+            "/curation",
+            route,
+            methods=[method],
+            tags=["curation"],
+            summary=summary,
+            response_model=None,
+            responses=CURATION_RESPONSES,
+            dependencies=[Depends(allowed)],
+        )
