@@ -12,6 +12,7 @@ from fastapi import Depends
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.testclient import TestClient
+from stories import document, key, save, story
 from test_api import is_problem
 from test_cli import run_in
 
@@ -74,13 +75,13 @@ def test_a_key_that_cannot_be(store: Store, name: str, scopes: list[str], troubl
 
 
 def test_admin_may_all_and_the_others_their_own() -> None:
-    def key(*scopes: str) -> Key:
+    def made(*scopes: str) -> Key:
         return Key(1, "x", "rec_", scopes, 0, None)
 
-    assert key("publish", "events").may("events")
-    assert not key("publish", "events").may("curate")
-    assert all(key("admin").may(scope) for scope in ("publish", "curate", "events", "admin"))
-    assert not key("publish", "curate", "events").may("admin")
+    assert made("publish", "events").may("events")
+    assert not made("publish", "events").may("curate")
+    assert all(made("admin").may(scope) for scope in ("publish", "curate", "events", "admin"))
+    assert not made("publish", "curate", "events").may("admin")
 
 
 # Over HTTP
@@ -92,8 +93,8 @@ def client(store: Store, store_url: str) -> Iterator[TestClient]:
     app = create_app(Settings(store=store_url))
 
     @app.put("/guarded")
-    async def guarded(request: Request, key: Annotated[Key, Depends(may("curate"))]) -> str:
-        return f"{key.name}: {len(await request.body())}"
+    async def guarded(request: Request, held: Annotated[Key, Depends(may("curate"))]) -> str:
+        return f"{held.name}: {len(await request.body())}"
 
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
@@ -129,6 +130,14 @@ def test_nothing_of_a_body_is_taken_from_who_has_no_key(client: TestClient) -> N
     client.post("/related", content=body("open"))
     is_problem(client.put("/guarded", content=body("guarded")), 401, "unauthorized")
     assert asked == ["open"]
+
+
+def test_editors_have_keys_of_their_own(client: TestClient, store: Store) -> None:
+    save(store, document(story("a")))
+    for scope, status in (("curate", 200), ("admin", 200), ("publish", 403)):
+        _, secret = store.keys.add("x", [scope])
+        response = client.get("/curation", params={"url": key("a")}, headers={"X-API-Key": secret})
+        assert response.status_code == status, scope
 
 
 def test_the_description_says_which_routes_need_a_key(client: TestClient) -> None:

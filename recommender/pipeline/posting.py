@@ -72,7 +72,7 @@ def remove(store: Store, url: str) -> None:
     removed, and StoreLocked if another transaction does not end.
     """
     if not store.remove(canonical(url)):
-        raise UnknownStory(f"no story in the store answers to {_shortened(url)!r}")
+        raise UnknownStory.of(url)
 
 
 def _read(values: Any) -> _Read | Posted:
