@@ -1,0 +1,238 @@
+"""A newsroom's day on a real server: two workers under a steady load of readers, while all of it changes."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from test_refreshing import MORE, STORIES, until
+
+from recommender import default, models
+from recommender.corpus import Corpus
+from recommender.pipeline.recomputing import recompute
+from recommender.search import SEARCH
+from recommender.store import Store
+
+AT_ONCE = 1.0
+"""Seconds within which what was written is what all workers answer."""
+
+
+@pytest.fixture(scope="module")
+def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark("news")
+
+
+@pytest.fixture(scope="module")
+def news(made: ModuleType) -> Corpus:
+    corpus: Corpus = made.news(STORIES + MORE, seed=3)
+    return corpus
+
+
+@dataclass
+class Newsroom:
+    """The server, and who writes to it: each request on a connection of its own, to either worker."""
+
+    address: str
+    key: str
+    store: str
+    models: Path
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
+        headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            text = response.read()
+            return response.status, json.loads(text) if text else None
+        finally:
+            connection.close()
+
+    def related(self, url: str, **options: object) -> list[dict[str, Any]]:
+        query = "".join(f"&{name}={value}" for name, value in options.items())
+        status, answer = self.ask("GET", f"/related?url={quote(url, safe='')}{query}")
+        assert status == 200, answer
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+    def run(self, *command: str) -> None:
+        whole = [sys.executable, "-m", "recommender", "--store", self.store, "--models", str(self.models)]
+        subprocess.run([*whole, *command], check=True, capture_output=True, timeout=120)
+
+
+@dataclass
+class Readers:
+    """Threads that ask all the time, and note what they were answered."""
+
+    room: Newsroom
+    urls: list[str]
+    answered: int = 0
+    failures: list[object] = field(default_factory=list)
+    model_of: dict[int, set[str]] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, seed: int) -> None:
+        drawn = random.Random(seed)
+        connection = http.client.HTTPConnection(urlsplit(self.room.address).netloc, timeout=30)
+        while not self.stop.is_set():
+            url = drawn.choice(self.urls)
+            try:
+                connection.request("GET", f"/related?url={quote(url, safe='')}&limit={drawn.randint(5, 10)}")
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.failures.append(error)
+                connection.close()
+                continue
+            if response.status != 200 or [item["rank"] for item in answer["items"]] != list(
+                range(1, 1 + len(answer["items"]))
+            ):
+                self.failures.append((response.status, answer))
+                continue
+            self.answered += 1
+            self.model_of.setdefault(answer["generation"], set()).add(answer["model"])
+            time.sleep(0.002)
+        connection.close()
+
+
+@contextmanager
+def serving(store: str, root: Path, key: str) -> Iterator[Newsroom]:
+    command = [sys.executable, "-m", "recommender", "--store", store, "--models", str(root)]
+    command += ["serve", "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
+            assert found is not None
+            room = Newsroom(found[0], key, store, root)
+            wait(lambda: answers(room))
+            yield room
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def answers(room: Newsroom) -> bool:
+    try:
+        return room.ask("GET", "/health/ready")[0] == 200
+    except OSError:
+        return False
+
+
+def wait(done: Callable[[], bool], seconds: float = 60.0) -> float:
+    """Wait until something is so, as both workers tell it; how long that took."""
+    start = time.monotonic()
+    in_turn = 0
+    while in_turn < 4:
+        in_turn = in_turn + 1 if done() else 0
+        assert time.monotonic() < start + seconds
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+def document(news: Corpus, row: int) -> dict[str, Any]:
+    moment = time.gmtime(round(news.published[row] * 86_400))
+    return {
+        "title": news.titles[row],
+        "excerpt": news.excerpts[row],
+        "webUrl": news.urls[row],
+        "publishedDateTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
+        "topics": list(news.topics[row]),
+        "provider": {"domain": news.providers[row], "name": ""},
+    }
+
+
+def test_nothing_fails_and_nothing_is_stale_while_all_of_it_changes(
+    store_url: str, tmp_path: Path, made: ModuleType, news: Corpus
+) -> None:
+    root = tmp_path / "models"
+    with Store.open(store_url) as store:
+        made.save(store, until(news, STORIES))
+        _, key = store.keys.add("cms", ["admin"])
+        trained = models.write(root, default.ranker(), SEARCH, {"fingerprint": "made-up"}, {})
+        recompute(store, root)
+    with serving(store_url, root, key) as room:
+        readers = Readers(room, news.urls[:STORIES:3])
+        threads = [threading.Thread(target=readers.read, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            day(room, news, trained.id)
+        finally:
+            readers.stop.set()
+            for thread in threads:
+                thread.join()
+    assert readers.failures == []
+    assert readers.answered > 200
+    assert all(len(named) == 1 for named in readers.model_of.values()), "a generation has one model"
+    assert len(readers.model_of) >= 3
+
+
+def day(room: Newsroom, news: Corpus, trained: str) -> None:
+    """Publish, pin, block, draft, take back, activate and go back."""
+    row = itertools.count(STORIES)
+
+    def listed(url: str) -> bool:
+        return any(item["source"] == "model" for item in room.related(url, fill="false"))
+
+    def publish() -> float:
+        new = next(row)
+        status, told = room.ask("POST", "/articles", document(news, new))
+        assert (status, told["items"][0]["status"]) == (200, "new"), told
+        accepted = time.monotonic()
+        wait(lambda: listed(news.urls[new]))
+        first = room.related(news.urls[new], fill="false")[0]["webUrl"]
+        wait(lambda: news.urls[new] in shown(room.related(first, limit=50)))
+        return time.monotonic() - accepted
+
+    publish()  # who keeps lists up to date loads the archive for the first
+    latencies = [publish() for _ in range(5)]
+    assert median(latencies) < AT_ONCE, latencies
+
+    story, other = news.urls[10], news.urls[400]
+    order = {"url": story, "other": other, "kind": "pin", "slot": 1}
+    assert room.ask("PUT", "/curation", order)[0] == 200
+    for _ in range(8):
+        first = room.related(story)[0]
+        assert (first["webUrl"], first["source"]) == (other, "pinned")
+    assert room.ask("PUT", "/curation", order | {"kind": "block", "slot": None})[0] == 200
+    assert all(other not in shown(room.related(story, limit=50)) for _ in range(8))
+
+    gone = room.related(story)[0]["webUrl"]
+    assert room.ask("DELETE", f"/articles?url={quote(gone, safe='')}")[0] == 204
+    assert all(gone not in shown(room.related(story, limit=50)) for _ in range(8))
+    assert room.ask("GET", f"/related?url={quote(gone, safe='')}")[0] == 404
+
+    draft = document(news, next(row)) | {"webUrl": ""}
+    status, answer = room.ask("POST", "/related", draft)
+    assert (status, len(answer["items"])) == (200, 10), answer
+
+    for command in (("activate", trained), ("activate", "default")):
+        room.run("models", *command)
+        room.run("recompute")
+        name = command[1]
+        took = wait(
+            lambda name=name: room.ask("GET", f"/related?url={quote(story, safe='')}")[1]["model"] == name
+        )
+        assert took < AT_ONCE
+    assert median([publish() for _ in range(3)]) < 5 * AT_ONCE, "also after a recompute by somebody else"
+
+
+def shown(items: list[dict[str, Any]]) -> set[str]:
+    return {item["webUrl"] for item in items}
