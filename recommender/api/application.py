@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from recommender.api import health, problems, reference, routes
+from recommender.api import health, learned, problems, reference, routes
 from recommender.api.asking import QueryRoute
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
@@ -107,6 +107,7 @@ def create_app(settings: Settings) -> Application:
     problems.install(app)
     routes.install(app)
     app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}
+    app.include_router(learned.router)
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)

@@ -16,6 +16,7 @@ import orjson
 
 from recommender.errors import UnknownStory
 from recommender.neighbours import Neighbour, copies, unpacked
+from recommender.service import learned
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.draft import Draft
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
@@ -197,6 +198,14 @@ class Service:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
         found = self._find(url)
         return Story(found.url, orjson.loads(found.card), found.generation, self._age(found))
+
+    def models(self) -> dict[str, Any]:
+        """List the models; see ``learned.models``."""
+        return learned.models(self._store, self._models)
+
+    def evaluation(self) -> dict[str, Any]:
+        """Tell how good the served model is; see ``learned.evaluation``."""
+        return learned.evaluation(self._store)
 
     def missing(self) -> dict[str, str]:
         """Tell what answers still need, ``stories`` or ``generation``, and what to do about it.
