@@ -14,8 +14,9 @@ from typing import Annotated
 import orjson
 import typer
 
+from recommender import engine
 from recommender.cli import show
-from recommender.cli.context import REJECTED, current
+from recommender.cli.context import REJECTED, Context, current
 from recommender.cli.engines import Engine, Scheduler, opened
 from recommender.cli.training import train
 from recommender.errors import UsageError
@@ -83,20 +84,43 @@ def recompute(
             "the lists are the same, a few hundred new stories take seconds.",
         ),
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Publish nothing: show what would change against what is served.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="With --diff: this model, or `default`, and not the active one.", metavar="ID"),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --diff: most changed stories to show; 10 by default.", metavar="N"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Rank every story's neighbours with the active model and publish them, all at once.
 
-    With --engine dask the workers of a cluster rank, and the lists are the same.
+    With --engine dask the workers of a cluster rank, and the lists are the same. With --diff nothing
+    is published: it says how many stories' first ten would change, by how much, and which most.
 
     Example:  recommender import new/ && recommender recompute --since-last
+    Example:  recommender recompute --diff --model default
     Example:  recommender recompute --engine dask --scheduler tcp://10.0.0.5:8786
     """
+    if not diff and (model is not None or limit is not None):
+        raise UsageError(
+            "--model and --limit are of --diff; `recommender models activate ID` chooses a model"
+        )
+    if diff and since_last:
+        raise UsageError("--diff compares all lists, --since-last makes some: choose one")
     from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute
     from recommender.pipeline.refreshing import refresh
 
     here = current(context)
+    if diff:
+        with opened(here, engine_name, scheduler) as run:
+            _differ(here, run, model, limit, json=json)
+        return
     verb = refresh if since_last else run_recompute
     with opened(here, engine_name, scheduler) as run, here.open() as store:
         done = verb(store, here.settings.models, here.settings.neighbours, run, here.progress)
@@ -113,6 +137,26 @@ def recompute(
         f"with {done.neighbours:,} neighbours; model {done.model}",
         markup=False,
     )
+
+
+def _differ(here: Context, run: engine.Engine, model: str | None, limit: int | None, *, json: bool) -> None:
+    from recommender.cli import differing
+    from recommender.pipeline.differing import SHOWN, difference
+
+    with here.open() as store:
+        found = difference(
+            store,
+            here.settings.models,
+            model,
+            here.settings.neighbours,
+            run,
+            here.progress,
+            limit=SHOWN if limit is None else limit,
+        )
+    if json:
+        here.out.print_json(data=asdict(found))
+    else:
+        here.out.print(differing.difference(found))
 
 
 def evaluate(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommender import copies, default, models
 from recommender.analysis import Texts
 from recommender.columns import Columns
-from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.engine import Engine, local
 from recommender.index import index_of
 from recommender.known import Known
@@ -64,17 +64,9 @@ def recompute(
     with store.writing("recompute"):
         revision = store.revision()  # what comes from now on may be in or not
         corpus = store.corpus()
-        texts = Texts.of(corpus.titles, corpus.excerpts)
-        space = _space(store, texts)
-        index = index_of(Columns.of(corpus), space.vectors(texts), search, engine).knowing(corpus.links)
-
-        def read(stories: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-            return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
-
-        groups = copies.groups(index, np.arange(len(corpus)), read, np.arange(len(corpus)))
-        packer = Packer.of(index, ranker, CuratedLinks.of(corpus.links, len(corpus)), groups, k)
+        texts, space, packer = ready(store, corpus, search, ranker, k, engine)
         _, digests = store.versions()
-        known = Known.of(index, texts, digests, corpus.links, groups, k)
+        known = Known.of(packer.index, texts, digests, corpus.links, packer.groups, k)
         lists = Counted(packer.lists(np.arange(len(corpus)), engine, progress))
         generation = store.publish(
             name,
@@ -85,6 +77,21 @@ def recompute(
             revision=revision,
         )
     return Recomputed(generation, name, len(corpus), len(corpus), lists.neighbours)
+
+
+def ready(
+    store: Store, corpus: Corpus, search: Search, ranker: Ranker, k: int, engine: Engine
+) -> tuple[Texts, TextSpace, Packer]:
+    """Make all stories of a store ready to be ranked anew, every one by its row in ``corpus``."""
+    texts = Texts.of(corpus.titles, corpus.excerpts)
+    space = _space(store, texts)
+    index = index_of(Columns.of(corpus), space.vectors(texts), search, engine).knowing(corpus.links)
+
+    def read(stories: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+        return [corpus.titles[row] for row in stories], [corpus.excerpts[row] for row in stories]
+
+    groups = copies.groups(index, np.arange(len(corpus)), read, np.arange(len(corpus)))
+    return texts, space, Packer.of(index, ranker, CuratedLinks.of(corpus.links, len(corpus)), groups, k)
 
 
 def active(root: models.Root) -> tuple[Search, Ranker, str]:
