@@ -199,7 +199,9 @@ def test_the_start_leads_to_the_reference(client: TestClient) -> None:
         (ASKED | {"duplicates": "merge"}, "duplicates"),
         (ASKED | {"fill": "perhaps"}, "fill"),
         (ASKED | {"explain": "perhaps"}, "explain"),
-        (ASKED | {"model": "x"}, "model"),
+        (ASKED | {"model": ""}, "model"),
+        (ASKED | {"model": "x" * 65}, "model"),
+        (ASKED | {"modell": "x"}, "modell"),
         (ASKED | {"x" * 5_000: "1"}, "x" * 79 + "…"),
     ],
 )
@@ -543,7 +545,11 @@ def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, An
 
 def test_the_description_names_the_parameters_and_holds_together(openapi: dict[str, Any]) -> None:
     described = {name: operation.get("parameters", []) for name, operation in operations(openapi)}
-    assert [parameter["name"] for parameter in described["GET /related"]] == ["url", *Options.model_fields]
+    assert [parameter["name"] for parameter in described["GET /related"]] == [
+        "url",
+        *Options.model_fields,
+        "model",
+    ]
     assert [parameter["name"] for parameter in described["POST /related"]] == [*Options.model_fields]
     assert all(parameter["description"] for parameters in described.values() for parameter in parameters)
     required = [parameter["name"] for parameter in described["GET /related"] if parameter["required"]]

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 import recommender
 from recommender.api import health, learned, problems, reference, routes
 from recommender.api.asking import QueryRoute
+from recommender.api.caching import Answered
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
@@ -63,7 +64,8 @@ class Application(FastAPI):
             except Exception as error:  # noqa: BLE001  (raised again, where Starlette tells what to answer)
                 await self._fail(error, scope, receive, secured(send))
                 return
-        await answer(scope, receive, send)
+        # What is kept has the headers in it already: most answers are such.
+        await answer(scope, receive, send if isinstance(answer, Answered) else secured(send))
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what Starlette answers where ``error`` is raised."""

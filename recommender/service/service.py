@@ -146,6 +146,16 @@ class Service:
         """
         return self._answer(self._find(url, reasons=options.explain), options)
 
+    def compared(self, url: str, model: str, options: Options = _DEFAULTS) -> Answer:
+        """Find the stories to read after the one at ``url`` as another model would have them.
+
+        The first one takes seconds, as with ``drafted``.  Raises as
+        ``related``, and as ``Drafts.ranked_by``.
+        """
+        story = self._find(url)
+        ranked = self._ranking().ranked_by(model, story.id)
+        return self._answer(story._replace(**ranked._asdict()), options)
+
     def drafted(self, draft: Draft, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after a text that is no story yet.
 
