@@ -22,9 +22,10 @@ import orjson
 from numpy.typing import NDArray
 
 from recommender.features import NAMES
+from recommender.pointing import DEFAULT
 from recommender.ranker import Ranker
 
-NAME: Final = "default"
+NAME: Final = DEFAULT
 """What recomputes and evaluations call it."""
 
 SHARPNESS: Final = 10.0

@@ -27,7 +27,8 @@
         ├── ModelNotFound       no model folder of that name
         ├── ModelCorrupt        a file is missing, cut short or changed
         ├── ModelIncompatible   written by a newer format
-        └── ModelsReadOnly      models are to be written at a URL, where they are only read
+        ├── ModelsReadOnly      models are to be written at a URL, where they are only read
+        └── NoEarlierModel      nothing was active before what is
 
 Each carries ``name`` (stable, for machines: the ``type`` of a problem+json
 answer and the word in a log line) and a message that says which input, what
@@ -168,3 +169,7 @@ class ModelIncompatible(ModelError):
 
 class ModelsReadOnly(ModelError):
     """Models are to be written at a URL, where they are only read."""
+
+
+class NoEarlierModel(ModelError):
+    """Nothing was active before what is."""

@@ -3,7 +3,7 @@
 ::
 
     models/
-      active                      the id of the model that recomputes use
+      active history              which of them recomputes use, and used before (``pointing``)
       20261122-101502-1f3a9c/     immutable
         manifest.json             what it is, what it learned from, SHA-256 of every file and of itself
         weights.npy               the ranker's weighted sum
@@ -35,21 +35,33 @@ from numpy.typing import NDArray
 
 from recommender import __version__
 from recommender.corpus import Corpus
-from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound, ModelsReadOnly
+from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES
+from recommender.pointing import DEFAULT, Root, active, before, place, point, sync, writable
+from recommender.pointing import write as write_file
 from recommender.ranker import Ranker
-from recommender.remote import Remote, is_url
+from recommender.remote import Remote
 from recommender.search import Search
 from recommender.trees import NODE
+
+__all__ = [
+    "Model",
+    "Root",
+    "activate",
+    "active",
+    "fingerprint",
+    "listed",
+    "load",
+    "rollback",
+    "writable",
+    "write",
+]
 
 FORMAT = 3
 """Raised when an older program could not read a folder."""
 
 MAX_BYTES = 1 << 30
 """A model's file larger than this is not read."""
-
-Root = Path | str
-"""Where models stand: a folder, or a URL."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILES = {
@@ -80,23 +92,6 @@ def fingerprint(corpus: Corpus) -> str:
     if len(corpus.blocks):
         digest.update(b"blocks" + np.ascontiguousarray(corpus.blocks).tobytes())
     return digest.hexdigest()
-
-
-def writable(root: Root) -> Path:
-    """Give the folder to write models to; raises ``ModelsReadOnly`` for a URL.
-
-    A model is whole or not there, which takes a rename that not every storage has.
-    """
-    if is_url(root):
-        raise ModelsReadOnly(
-            f"{Remote.at(str(root))}: models at a URL are read only; train into a folder (--models DIR) and "
-            "copy it there, the file `active` last"
-        )
-    return Path(root)
-
-
-def _place(root: Root) -> Path | Remote:
-    return Remote.at(str(root)) if is_url(root) else Path(root)
 
 
 def write(
@@ -187,8 +182,8 @@ def load(root: Root, name: str) -> Model:
 def listed(root: Root) -> list[Mapping[str, Any]]:
     """Read the manifests of all models, oldest first; a folder that cannot be read is left out."""
     found: list[Mapping[str, Any]] = []
-    place = _place(root)
-    folders: Iterable[Path | Remote] = place.iterdir() if _is_dir(place) else ()
+    home = place(root)
+    folders: Iterable[Path | Remote] = home.iterdir() if _is_dir(home) else ()
     for folder in sorted(folders, key=lambda folder: folder.name):
         if _ID.fullmatch(folder.name) and (folder / "manifest.json").is_file():
             with suppress(ModelError):
@@ -196,46 +191,31 @@ def listed(root: Root) -> list[Mapping[str, Any]]:
     return found
 
 
-def active(root: Root) -> str | None:
-    """Read which model recomputes use; ``None`` before the first training."""
-    pointer = _place(root) / "active"
-    try:
-        return pointer.read_text("ascii").strip() or None
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelCorrupt(f"{pointer}: cannot be read: {error}") from error
-
-
 def activate(root: Root, name: str) -> None:
-    """Point at a model, after checking it; the pointer is replaced in one step."""
+    """Let recomputes use a model, after checking it, or the ranker called ``default``."""
     root = writable(root)
-    load(root, name)
-    pointer = root / f".active-{os.getpid()}"
-    try:
-        _write_file(pointer, f"{name}\n".encode())
-        pointer.replace(root / "active")
-        _sync(root)
-    except OSError as error:
-        pointer.unlink(missing_ok=True)
-        raise ModelError(f"{root / 'active'}: cannot be written: {error.strerror}") from error
+    if name != DEFAULT:
+        load(root, name)
+    point(root, name)
 
 
-def deactivate(root: Root) -> None:
-    """Point at no model, so that the default ranker ranks."""
-    root = writable(root)
-    try:
-        (root / "active").unlink(missing_ok=True)
-    except OSError as error:
-        raise ModelError(f"{root / 'active'}: cannot be removed: {error.strerror}") from error
+def rollback(root: Root) -> str:
+    """Activate what was active before, and give its name; twice is where one was.
+
+    Raises ``NoEarlierModel`` where nothing was, and as ``load`` where that
+    cannot be used any more.
+    """
+    name = before(writable(root))
+    activate(root, name)
+    return name
 
 
 def _folder(root: Root, name: str) -> Path | Remote:
-    place = _place(root)
-    folder = place / name
+    home = place(root)
+    folder = home / name
     if not _ID.fullmatch(name) or not _is_dir(folder):
         raise ModelNotFound(
-            f"no model {name[:80]!r} in {place}; `recommender models list` shows what there is"
+            f"no model {name[:80]!r} in {home}; `recommender models list` shows what there is"
         )
     return folder
 
@@ -298,30 +278,14 @@ def _write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
     try:
         partial.mkdir(parents=True)
         for file, body in contents.items():
-            _write_file(partial / file, body)
-        _sync(partial)
+            write_file(partial / file, body)
+        sync(partial)
         partial.rename(root / name)
-        _sync(root)
+        sync(root)
     except OSError as error:
         raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _write_file(path: Path, body: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _npy(array: NDArray[Any]) -> bytes:

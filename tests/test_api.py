@@ -18,7 +18,7 @@ from scipy.special import expit
 from starlette.testclient import TestClient
 from stories import document, key, save, story
 
-from recommender.api import app_factory, create_app, curation, curation_schemas, schemas
+from recommender.api import app_factory, create_app, curation, curation_schemas, learned, schemas
 from recommender.api.caching import max_age
 from recommender.api.opening import Opening
 from recommender.articles import Article
@@ -201,7 +201,9 @@ def test_the_start_leads_to_the_reference(client: TestClient) -> None:
         (ASKED | {"duplicates": "merge"}, "duplicates"),
         (ASKED | {"fill": "perhaps"}, "fill"),
         (ASKED | {"explain": "perhaps"}, "explain"),
-        (ASKED | {"model": "x"}, "model"),
+        (ASKED | {"model": ""}, "model"),
+        (ASKED | {"model": "x" * 65}, "model"),
+        (ASKED | {"modell": "x"}, "modell"),
         (ASKED | {"x" * 5_000: "1"}, "x" * 79 + "…"),
     ],
 )
@@ -502,6 +504,8 @@ STATUSES = {
     "GET /curation": {"200", "401", "403", "404", "422", "503"},
     "POST /articles": {"200", "401", "403", "413", "422", "503"},
     "DELETE /articles": {"204", "401", "403", "404", "422", "503"},
+    "GET /models": {"200", "503"},
+    "GET /evaluation": {"200", "503"},
     "GET /health/live": {"200"},
     "GET /health/ready": {"200", "503"},
 }
@@ -536,7 +540,7 @@ def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> An
     (content,) = operation["responses"][status]["content"].values()
     name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
     assert name in openapi["components"]["schemas"]
-    return getattr(schemas, name, None) or getattr(curation_schemas, name)
+    return next(getattr(one, name) for one in (schemas, curation_schemas, learned) if hasattr(one, name))
 
 
 def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, Any]) -> None:
@@ -553,7 +557,11 @@ def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, An
 
 def test_the_description_names_the_parameters_and_holds_together(openapi: dict[str, Any]) -> None:
     described = {name: operation.get("parameters", []) for name, operation in operations(openapi)}
-    assert [parameter["name"] for parameter in described["GET /related"]] == ["url", *Options.model_fields]
+    assert [parameter["name"] for parameter in described["GET /related"]] == [
+        "url",
+        *Options.model_fields,
+        "model",
+    ]
     assert [parameter["name"] for parameter in described["POST /related"]] == [*Options.model_fields]
     assert all(parameter["description"] for parameters in described.values() for parameter in parameters)
     required = [parameter["name"] for parameter in described["GET /related"] if parameter["required"]]
@@ -565,7 +573,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
-        "articles", "clear", "curate", "curation", "drafted", "live", "publish", "ready", "related", "remove",
+        "articles", "clear", "curate", "curation", "drafted", "evaluation", "live", "models", "publish",
+        "ready", "related", "remove",
     ]  # fmt: skip
 
 

@@ -242,6 +242,10 @@ def test_models_are_listed_shown_verified_and_activated(newsroom: Run) -> None:
     assert json.loads(newsroom("models", "show", model["id"]).stdout)["features"] == model["features"]
     assert newsroom("models", "verify").returncode == 0
     assert newsroom("models", "activate", model["id"]).returncode == 0
+    back = newsroom("models", "rollback")
+    assert "default is active again" in back.stderr
+    assert "is active again" in newsroom("models", "rollback").stderr
+    assert json.loads(newsroom("models", "list", "--json").stdout) == [model]
 
 
 def test_doctor_is_well_after_a_recompute_and_says_so_before(newsroom: Run, tmp_path: Path) -> None:

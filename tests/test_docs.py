@@ -162,7 +162,7 @@ def test_the_api_page_lists_every_parameter() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     table = page.split("| parameter |")[1].split("\n\n")[0]
     listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert listed == {"url", *Options.model_fields}
+    assert listed == {"url", *Options.model_fields, "model"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

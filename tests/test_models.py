@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recommender import models
+from recommender import default, models, pointing
 from recommender.corpus import Corpus
-from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
+from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound, NoEarlierModel
 from recommender.features import NAMES as FEATURES
-from recommender.models import Model, activate, active, fingerprint, listed, load, write
+from recommender.models import Model, activate, active, fingerprint, listed, load, rollback, write
+from recommender.pointing import before, history
 from recommender.ranker import Ranker
 from recommender.search import SEARCH, Search
 
@@ -453,7 +456,7 @@ def test_the_pointer_follows_activate(original: Model, folder: Path) -> None:
     assert active(root) == folder.name
     activate(root, other)
     assert active(root) == other
-    assert sorted(path.name for path in root.iterdir()) == sorted(["active", folder.name, other])
+    assert sorted(path.name for path in root.iterdir()) == sorted(["active", "history", folder.name, other])
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -480,10 +483,11 @@ def test_a_pointer_that_cannot_be_written_stays_as_it_was(
 
     with monkeypatch.context() as patched:
         patched.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), fail)
-        with pytest.raises(ModelError, match="active: cannot be written: Permission denied"):
+        with pytest.raises(ModelError, match=r"\w+: cannot be written: Permission denied"):
             activate(root, other)
     assert active(root) == folder.name
-    assert sorted(path.name for path in root.iterdir()) == sorted(["active", folder.name, other])
+    assert sorted(path.name for path in root.iterdir()) == sorted(["active", "history", folder.name, other])
+    assert before(root) == default.NAME
 
 
 def test_a_pointer_that_cannot_be_read_is_corrupt(tmp_path: Path) -> None:
@@ -496,3 +500,111 @@ def test_a_pointer_that_cannot_be_read_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "active").mkdir()
     with pytest.raises(ModelCorrupt, match="active: cannot be read"):
         active(tmp_path)
+
+
+# Back to the one before
+
+
+@pytest.fixture
+def three(original: Model, folder: Path) -> tuple[Path, list[str]]:
+    """Three models, activated one after the other."""
+    root = folder.parent
+    names = [folder.name, again(original, root).id, again(original, root).id]
+    for name in names:
+        activate(root, name)
+    return root, names
+
+
+def test_rolling_back_activates_what_was_active_before_and_twice_returns(
+    three: tuple[Path, list[str]],
+) -> None:
+    root, (_, second, third) = three
+    for name in (second, third, second):
+        assert before(root) == name
+        assert rollback(root) == name
+        assert active(root) == name
+
+
+def test_the_default_ranker_counts_as_what_was_before(original: Model, folder: Path) -> None:
+    root = folder.parent
+    activate(root, folder.name)
+    assert rollback(root) == default.NAME
+    assert active(root) is None
+    assert rollback(root) == folder.name
+    assert active(root) == folder.name
+    activate(root, default.NAME)
+    assert (active(root), before(root)) == (None, folder.name)
+
+
+def test_activating_what_is_active_forgets_nothing(three: tuple[Path, list[str]]) -> None:
+    root, (_, second, third) = three
+    activate(root, third)
+    assert rollback(root) == second
+
+
+def test_nothing_to_roll_back_to(original: Model, folder: Path) -> None:
+    root = folder.parent
+    with pytest.raises(NoEarlierModel, match="nothing was active before default"):
+        rollback(root)
+    (root / "active").write_text(folder.name)  # by hand, or by an older program
+    with pytest.raises(NoEarlierModel, match=f"nothing was active before {folder.name}"):
+        rollback(root)
+    other = again(original, root).id
+    activate(root, other)
+    assert rollback(root) == folder.name
+
+
+def test_nothing_changes_if_what_was_before_cannot_be_used(three: tuple[Path, list[str]]) -> None:
+    root, (_, second, third) = three
+    noted = history(root)
+    (root / second / "roots.npy").unlink()
+    with pytest.raises(ModelCorrupt, match=second):
+        rollback(root)
+    shutil.rmtree(root / second)
+    with pytest.raises(ModelNotFound, match=second):
+        rollback(root)
+    assert (active(root), history(root)) == (third, noted)
+
+
+@pytest.mark.parametrize("call", ["activate", "rollback"])
+def test_power_that_goes_between_history_and_pointer_costs_nothing(
+    three: tuple[Path, list[str]], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, (first, second, third) = three
+    real = Path.replace
+
+    def cut(path: Path, target: Path) -> Path:
+        if target.name == "active":
+            raise OSError(5, "Input/output error")
+        return real(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", cut)
+        with pytest.raises(ModelError):
+            activate(root, first) if call == "activate" else rollback(root)
+    assert history(root)[-1] == (first if call == "activate" else second)
+    assert active(root) == third
+    assert rollback(root) == second
+    assert rollback(root) == third
+
+
+def test_what_cannot_be_read_is_mended_by_activating(folder: Path) -> None:
+    root = folder.parent
+    for file in ("active", "history"):
+        (root / file).write_bytes(b"\xff\xfe")
+    activate(root, folder.name)
+    assert (active(root), history(root)) == (folder.name, [folder.name])
+
+
+def test_the_history_is_short(three: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    root, (_, second, third) = three
+    monkeypatch.setattr(pointing, "KEPT", 4)
+    for _ in range(5):
+        rollback(root)
+    assert history(root) == [third, second, third, second]
+
+
+def test_who_tells_what_is_active_needs_no_numpy() -> None:
+    told = "import recommender.pointing, sys; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"

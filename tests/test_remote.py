@@ -98,7 +98,8 @@ def test_nothing_is_written_to_a_url(home: Path, there: tuple[str, Put]) -> None
     name = before[1][0]["id"]
     for write in (
         lambda: models.activate(url, name),
-        lambda: models.deactivate(url),
+        lambda: models.activate(url, default.NAME),
+        lambda: models.rollback(url),
         lambda: models.write(url, default.ranker(), SEARCH, {"fingerprint": "c"}, {}),
     ):
         with pytest.raises(ModelsReadOnly, match="models at a URL are read only; train into a folder"):

@@ -16,8 +16,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from recommender.api import curation, health, posting, problems, reference, routes
+from recommender.api import curation, health, learned, posting, problems, reference, routes
 from recommender.api.asking import QueryRoute
+from recommender.api.caching import Answered
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
@@ -63,7 +64,8 @@ class Application(FastAPI):
             except Exception as error:  # noqa: BLE001  (raised again, where Starlette tells what to answer)
                 await self._fail(error, scope, receive, secured(send))
                 return
-        await answer(scope, receive, send)
+        # What is kept has the headers in it already: most answers are such.
+        await answer(scope, receive, send if isinstance(answer, Answered) else secured(send))
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what Starlette answers where ``error`` is raised."""
@@ -109,6 +111,7 @@ def create_app(settings: Settings) -> Application:
     curation.install(app)
     posting.install(app)
     app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}
+    app.include_router(learned.router)
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)

@@ -124,7 +124,7 @@ async def _store_error(_: Request, error: StoreError) -> Response:
 async def _not_ready(_: Request, error: NothingRecomputed | ModelError) -> Response:
     # The operator's to mend; where its models are is nobody else's business.
     _log.warning("%s: %s", error.name, error)
-    detail = "Texts cannot be ranked now: a recompute is needed, or the model that ranked the stories."
+    detail = "This cannot be ranked now: a recompute is needed, or a model that can be read."
     return problem(503, error.name, detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 

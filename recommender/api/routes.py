@@ -15,7 +15,9 @@ from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
+from recommender.api.problems import problem
 from recommender.api.schemas import DRAFT_RESPONSES, EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
+from recommender.errors import ModelNotFound
 from recommender.service import Draft, Options, Service
 from recommender.urls import MAX_LENGTH
 
@@ -36,6 +38,14 @@ class StoryQuery(BaseModel):
 class RelatedQuery(Options, StoryQuery):
     """Which story is asked about, and which related stories to show."""
 
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Rank by this model, and not by the one of the lists that are served: an id of /models, "
+        "default, or active. To compare the two; it takes milliseconds, and seconds the first time.",
+    )
+
 
 def service_of(request: Request) -> Service:
     """Return the service of the application asked, opening its store if need be."""
@@ -45,12 +55,27 @@ def service_of(request: Request) -> Service:
 
 async def related(request: Request, query: Annotated[RelatedQuery, Query()]) -> Response:
     """Give the stories most worth reading after a story, best first; the editors' own links lead."""
+    if query.model is not None:
+        return await _compared(request, query, query.model)
 
     def ask(service: Service) -> Answered:
         answer = service.related(query.url, query)
         return Answered(answer.json(), answer.age, ranked=answer.ranked)
 
     return await _answered(request, ask, long=query.long, kept=not query.explain)
+
+
+async def _compared(request: Request, query: RelatedQuery, model: str) -> Response:
+    """Answer by a model that is asked for: kept by nobody, since which there are may change."""
+    opening: Opening = request.app.state.opening
+    try:
+        answer = await run_in_threadpool(lambda: opening().compared(query.url, model, query))
+    except ModelNotFound as error:
+        # Where models are is no reader's business.
+        return problem(
+            404, error.name, f"There is no model {model!r} here; GET /models lists those there are."
+        )
+    return Response(answer.json(), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 async def drafted(request: Request, draft: Draft, query: Annotated[Options, Query()]) -> Response:

@@ -281,7 +281,7 @@ _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         },
     ),
     404: (
-        "No story has this URL.",
+        "No story has this URL; or there is no model of the name that was asked for.",
         {
             "type": "urn:recommender:error:unknown-story",
             "title": "Unknown story",

@@ -1,4 +1,4 @@
-"""Commands that change what is served: import, train, recompute; and evaluate and export, which read it.
+"""Commands that change what is served: import, train (``training``), recompute; and evaluate and export.
 
 A command imports what it runs when it runs: the numeric libraries take longer
 to load than a small import takes.
@@ -6,7 +6,6 @@ to load than a small import takes.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +17,10 @@ import typer
 from recommender import engine
 from recommender.cli import show, watching
 from recommender.cli.context import REJECTED, Context, current
-from recommender.errors import NothingToLearn, UsageError
+from recommender.cli.engines import Engine, Scheduler, opened
+from recommender.cli.training import train
+from recommender.errors import UsageError
 
-Engine = Annotated[
-    str | None, typer.Option("--engine", help="How blocks are run: " + ", ".join(engine.NAMES) + ".")
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        help="With --engine dask: its scheduler, tcp://host:8786; without one, workers start here.",
-        metavar="URL",
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -89,60 +80,6 @@ def import_(
         raise typer.Exit(REJECTED)
 
 
-def train(
-    context: typer.Context,
-    activate: Annotated[
-        bool, typer.Option("--activate/--no-activate", help="Let the next recompute use the new model.")
-    ] = True,
-    engine_name: Engine = None,
-    scheduler: Scheduler = None,
-    json: Json = False,
-) -> None:
-    """Learn from the curated links what related means, and write models/<id>/.
-
-    The table shows how the same settings do with the newest fifth of the linked stories held back;
-    the model itself learns from all. What readers get does not change before the next recompute.
-    With too few links nothing is learned and no model is written: the default ranker needs none.
-
-    Example:  recommender train && recommender recompute
-    """
-    from recommender.pipeline.training import train as run_training
-
-    here = current(context)
-    try:
-        with _opened(here, engine_name, scheduler) as run, here.open() as store:
-            trained = run_training(
-                store, here.settings.models, activate=activate, engine=run, progress=here.progress
-            )
-    except NothingToLearn as error:
-        _not_trained(here, str(error), json=json)
-        return
-    if json:
-        here.out.print_json(data={"model": trained.model.id, "report": trained.report})
-        return
-    if "systems" in trained.report:
-        here.out.print(show.evaluation(trained.report))
-    else:
-        here.say(f"Not evaluated: {trained.report['reason']}")
-    here.out.print(f"model {trained.model.id}{' (active)' if activate else ''}", markup=False)
-
-
-def _not_trained(here: Context, reason: str, *, json: bool) -> None:
-    """Say why there is no new model, and what ranks: no failure, for the default ranker needs no links."""
-    from recommender import default, models
-
-    active = models.active(here.settings.models)
-    if json:
-        here.out.print_json(data={"model": None, "reason": reason, "active": active or default.NAME})
-        return
-    here.say(f"Not trained: {reason}")
-    if active is not None:
-        here.say(
-            f"Model {active} stays active; `recommender models activate {default.NAME}` leaves it for the "
-            "default ranker."
-        )
-
-
 def recompute(
     context: typer.Context,
     engine_name: Engine = None,
@@ -155,22 +92,45 @@ def recompute(
             "the lists are the same, a few hundred new stories take seconds.",
         ),
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Publish nothing: show what would change against what is served.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="With --diff: this model, or `default`, and not the active one.", metavar="ID"),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --diff: most changed stories to show; 10 by default.", metavar="N"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Rank every story's neighbours with the active model and publish them, all at once.
 
-    With --engine dask the workers of a cluster rank, and the lists are the same.
+    With --engine dask the workers of a cluster rank, and the lists are the same. With --diff nothing
+    is published: it says how many stories' first ten would change, by how much, and which most.
 
     Example:  recommender import new/ && recommender recompute --since-last
+    Example:  recommender recompute --diff --model default
     Example:  recommender recompute --engine dask --scheduler tcp://10.0.0.5:8786
     """
+    if not diff and (model is not None or limit is not None):
+        raise UsageError(
+            "--model and --limit are of --diff; `recommender models activate ID` chooses a model"
+        )
+    if diff and since_last:
+        raise UsageError("--diff compares all lists, --since-last makes some: choose one")
     from recommender import default
     from recommender.pipeline.recomputing import recompute as run_recompute
     from recommender.pipeline.refreshing import refresh
 
     here = current(context)
+    if diff:
+        with opened(here, engine_name, scheduler) as run:
+            _differ(here, run, model, limit, json=json)
+        return
     verb = refresh if since_last else run_recompute
-    with _opened(here, engine_name, scheduler) as run, here.open() as store:
+    with opened(here, engine_name, scheduler) as run, here.open() as store:
         done = verb(store, here.settings.models, here.settings.neighbours, run, here.progress)
     if json:
         here.out.print_json(data=asdict(done))
@@ -185,6 +145,26 @@ def recompute(
         f"with {done.neighbours:,} neighbours; model {done.model}",
         markup=False,
     )
+
+
+def _differ(here: Context, run: engine.Engine, model: str | None, limit: int | None, *, json: bool) -> None:
+    from recommender.cli import differing
+    from recommender.pipeline.differing import SHOWN, difference
+
+    with here.open() as store:
+        found = difference(
+            store,
+            here.settings.models,
+            model,
+            here.settings.neighbours,
+            run,
+            here.progress,
+            limit=SHOWN if limit is None else limit,
+        )
+    if json:
+        here.out.print_json(data=asdict(found))
+    else:
+        here.out.print(differing.difference(found))
 
 
 def evaluate(
@@ -252,7 +232,7 @@ def evaluate(
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path}: cannot be written: no folder {path.parent}")
     systems = [name.strip() for name in compare.split(",") if name.strip()]
-    with _opened(here, engine_name, scheduler) as run:
+    with opened(here, engine_name, scheduler) as run:
         with here.open() as store:
             corpus = store.corpus()
         judged = judge(corpus, _date(cut), k, systems, run, here.progress, protocol=protocol, seed=seed)
@@ -284,14 +264,6 @@ def export(
     with here.open() as store:
         written = run_export(store, output, k, here.progress)
     here.say(f"{written:,} stories written to {output}")
-
-
-def _opened(here: Context, name: str | None, scheduler: str | None) -> AbstractContextManager[engine.Engine]:
-    """Open the engine that flags and settings name."""
-    chosen = name or here.settings.engine
-    if scheduler is not None and chosen != "dask":
-        raise UsageError(f"--scheduler {scheduler}: is of --engine dask, and the engine is {chosen}")
-    return engine.opened(chosen, here.settings.scheduler if scheduler is None else scheduler)
 
 
 def _date(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from recommender.cli import show
 from recommender.cli.context import current
 from recommender.errors import ModelNotFound
 
-app = typer.Typer(help="List, show, verify and activate trained models.", no_args_is_help=True)
+app = typer.Typer(help="List, show, verify and activate trained models, and go back.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="ID", help="A model's id, as `models list` shows it.", show_default=False)
@@ -69,11 +69,23 @@ def verify(context: typer.Context, name: Annotated[str | None, typer.Argument(me
 @app.command()
 def activate(context: typer.Context, name: Name) -> None:
     """Let the next recompute use this model; `default` is the ranker that needs no links of your own."""
-    from recommender import default, models
+    from recommender import models
 
     here = current(context)
-    if name == default.NAME:
-        models.deactivate(here.settings.models)
-    else:
-        models.activate(here.settings.models, name)
+    models.activate(here.settings.models, name)
     here.say(f"{name} is active; `recommender recompute` ranks with it")
+
+
+@app.command()
+def rollback(context: typer.Context) -> None:
+    """Let the next recompute use the model that was active before; again, and it is as it was.
+
+    Lists that are served stay as they are until then, and every request is answered.
+
+    Example:  recommender models rollback && recommender recompute
+    """
+    from recommender import models
+
+    here = current(context)
+    name = models.rollback(here.settings.models)
+    here.say(f"{name} is active again; `recommender recompute` ranks with it")

@@ -118,13 +118,24 @@ class Archive:
     def __len__(self) -> int:
         return len(self.rows["ids"])
 
-    def asked(self, story: Corpus, read: Read) -> Asked:
+    def asked(self, story: Corpus, read: Read, links: NDArray[np.int64] = NOTHING) -> Asked:
         """Find the candidates of a story that is not in the archive, as if it came now.
 
-        ``read`` gives titles and texts of stories by row.  The answer holds
-        until the next call of this or of ``followed_by``.
+        ``read`` gives titles and texts of stories by row; ``links`` (m, 2) are
+        its own, by id.  The answer holds until the next call of this or of
+        ``followed_by``.
         """
-        return self._with(story, NOTHING, read, learn=False)[1]
+        rows = np.where(links == story.ids, len(self), self.rows_of(links.ravel()).reshape(-1, 2))
+        return self._with(story, rows[(rows >= 0).all(axis=1)], read, learn=False)[1]
+
+    def again(self, story: int) -> Asked:
+        """Find the candidates of a story of the archive, by row, among all that are here now."""
+        own, index = np.array([story]), self.index(story)
+        found = self._nearest(self.rows, self.segments, own)
+        lists = [found.near, found.far, index.graph.candidates(own)]
+        pairs = Pairs.of(own, lists, self.curated.among(own))
+        pairs = pairs.where(self.rows["alive"][pairs.candidate])
+        return Asked(index, own, pairs, self.curated, self.rows["groups"])
 
     def followed_by(self, stories: Corpus, links: NDArray[np.int64], read: Read) -> tuple[Self, Asked]:
         """Put stories behind these; ``links`` (m, 2) are theirs, by id."""

@@ -1,18 +1,27 @@
-"""Answers for texts that are no stories yet: the archive is loaded when the first one comes."""
+"""What is ranked on demand: texts that are no stories yet, and stories by another model.
+
+The archive is loaded when the first one is asked for.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from threading import Lock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from recommender import models
 from recommender.corpus import Corpus
+from recommender.errors import ModelIncompatible, ModelNotFound, NothingRecomputed, UnknownStory
+from recommender.live.archive import Asked
 from recommender.live.loading import Loaded
 from recommender.pipeline.packing import Packer
+from recommender.pipeline.recomputing import active, named
 from recommender.store import Store
+
+ACTIVE: Final = "active"
+"""The name by which the active model can be asked for, whichever it is."""
 
 _DAY = 86_400.0
 
@@ -64,14 +73,46 @@ class Drafts:
             links=np.empty((0, 2), np.int64),
         )
         with self._turn:
-            if self._loaded is None or self._loaded.keeper != self._store.keeper():
-                self._loaded = None  # there is not room for two
-                self._loaded = Loaded.of(self._store, self._root)
-            return _ranked(self._loaded, story, self._store)
+            loaded = self._current()
+            return _ranked(loaded, loaded.archive.asked(story, loaded.reader(self._store)))
+
+    def ranked_by(self, model: str, article: int) -> Ranked:
+        """Rank all stories for one of the store, by its id, by any model: as a recompute with that would.
+
+        ``default`` is the default ranker, ``active`` what the next recompute
+        uses.  The stories are those of the last recompute, and this one if it
+        came since.  Raises ModelNotFound for a model that there is not,
+        ModelError for one that cannot be used, UnknownStory for a story that is
+        gone, and as ``ranked``.
+        """
+        search, ranker, name = active(self._root) if model == ACTIVE else (*named(self._root, model), model)
+        with self._turn:
+            try:
+                loaded = self._current()
+            except ModelNotFound as error:  # of the lists that are served, and nobody has asked for it
+                raise NothingRecomputed(str(error)) from error
+            if loaded.archive.search != search:
+                raise ModelIncompatible(f"{name} has other candidates than the last recompute had")
+            return _ranked(loaded._replace(model=name, ranker=ranker), self._asked(loaded, article))
+
+    def _asked(self, loaded: Loaded, article: int) -> Asked:
+        own = np.array([article])
+        row = int(loaded.archive.rows_of(own)[0])
+        if row >= 0:
+            return loaded.archive.again(row)
+        story = self._store.some(own)
+        if not len(story):
+            raise UnknownStory(f"story {article} was removed just now")
+        return loaded.archive.asked(story, loaded.reader(self._store), self._store.links_of(own))
+
+    def _current(self) -> Loaded:
+        if self._loaded is None or self._loaded.keeper != self._store.keeper():
+            self._loaded = None  # there is not room for two
+            self._loaded = Loaded.of(self._store, self._root)
+        return self._loaded
 
 
-def _ranked(loaded: Loaded, story: Corpus, store: Store) -> Ranked:
-    asked = loaded.archive.asked(story, loaded.reader(store))
+def _ranked(loaded: Loaded, asked: Asked) -> Ranked:
     packer = Packer.of(asked.index, loaded.ranker, asked.curated, asked.groups, loaded.k)
     ((packed, reasons),) = packer.packed(asked.stories, asked.pairs)
     return Ranked(loaded.generation, loaded.model, packed, reasons, packer.parts.to_json())

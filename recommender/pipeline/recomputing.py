@@ -64,14 +64,10 @@ def recompute(
     with store.writing("recompute"):
         revision = store.revision()  # what comes from now on may be in or not
         versions = store.versions()
-        texts, columns, links = _taken_apart(store.corpus())
-        space = _space(store, texts)
-        index = index_of(columns, space.vectors(texts), search, engine).knowing(links)
-        everything = np.arange(len(columns))
-        groups = copies.groups(index, everything, reader(store, columns.ids), everything)
-        packer = Packer.of(index, ranker, CuratedLinks.of(links, len(columns)), groups, k)
-        known = Known.of(index, texts, _digests(columns.ids, *versions), links, groups, k)
-        lists = Counted(packer.lists(everything, engine, progress))
+        texts, space, links, packer = ready(store, search, ranker, k, engine)
+        ids = packer.index.columns.ids
+        known = Known.of(packer.index, texts, _digests(ids, *versions), links, packer.groups, k)
+        lists = Counted(packer.lists(np.arange(len(ids)), engine, progress))
         generation = store.publish(
             name,
             lists,
@@ -80,7 +76,7 @@ def recompute(
             kept=known.parts(),
             revision=revision,
         )
-    return Recomputed(generation, name, len(columns), len(columns), lists.neighbours)
+    return Recomputed(generation, name, len(ids), len(ids), lists.neighbours)
 
 
 def _taken_apart(corpus: Corpus) -> tuple[Texts, Columns, NDArray[np.int64]]:
@@ -111,6 +107,18 @@ def reader(
         return [title for title, _ in texts], [excerpt for _, excerpt in texts]
 
     return read
+
+
+def ready(
+    store: Store, search: Search, ranker: Ranker, k: int, engine: Engine
+) -> tuple[Texts, TextSpace, NDArray[np.int64], Packer]:
+    """Make all stories of a store ready to be ranked anew: their texts, the space, links, and what ranks."""
+    texts, columns, links = _taken_apart(store.corpus())
+    space = _space(store, texts)
+    index = index_of(columns, space.vectors(texts), search, engine).knowing(links)
+    everything = np.arange(len(columns))
+    groups = copies.groups(index, everything, reader(store, columns.ids), everything)
+    return texts, space, links, Packer.of(index, ranker, CuratedLinks.of(links, len(columns)), groups, k)
 
 
 def active(root: models.Root) -> tuple[Search, Ranker, str]:

@@ -1,4 +1,4 @@
-"""Train: learn from every curated link, write a model folder, say how good it is."""
+"""Train: learn from every curated link, write a model folder, say how good it is, and whether it is worse."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from recommender.errors import NothingToLearn
 from recommender.evaluation import cold
 from recommender.index import prepare
 from recommender.models import Model
-from recommender.pipeline.evaluating import SYSTEMS, ask
+from recommender.pipeline.evaluating import SYSTEMS, Evaluation, ask
 from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
+from recommender.pipeline.promoting import Comparison, compared, newest
 from recommender.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new model, and what its manifest says of it."""
+    """A new model, what its manifest says of it, how it compares, and whether it is active now."""
 
     model: Model
     report: dict[str, Any]
+    comparison: Comparison
+    activated: bool
 
 
 def train(
@@ -33,34 +36,42 @@ def train(
     root: models.Root,
     *,
     activate: bool = True,
+    force: bool = False,
     engine: Engine = local,
     progress: Progress = silent,
 ) -> Trained:
-    """Learn a ranker from the store's links, pins and blocks and write it below ``root``.
+    """Learn a ranker from links, pins and blocks, write it below ``root``, and make it the active one.
 
     Its report is a cold evaluation of the same settings with the newest fifth
     of the linked stories held back; the model itself learns from all of them.
-    What is served does not change: that takes a recompute.  Raises
-    ``NothingToLearn`` where the links are too few, ``ModelsReadOnly`` before
-    anything is learned where ``root`` is a URL.
+    It does not become active, unless by ``force``, where it is worse than what
+    is (``promoting``).  What is served does not change: that takes a recompute.
+    Raises ``NothingToLearn`` where the links are too few, ``ModelsReadOnly``
+    before anything is learned where ``root`` is a URL.
     """
     root = models.writable(root)
     corpus = store.corpus()
     _, index = prepare(corpus, engine=engine)
     ranker = learn(index, corpus.links, default.ranker(), engine, progress, blocks=corpus.blocks)
+    evaluation: Evaluation | None = None
     try:
         evaluation = ask(index, cold(corpus), 10, SYSTEMS, engine, progress).summary()
         report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
     except NothingToLearn as error:
         report = {"protocol": "cold", "reason": str(error)}
+    comparison = compared(index, corpus, root, evaluation, engine, progress)
+    report["comparison"] = comparison.told()
     data = {
         "stories": len(corpus),
         "links": len(corpus.links),
         "linked_stories": len(np.unique(corpus.links)),
+        "until": newest(corpus),
         "fingerprint": models.fingerprint(corpus),
     }
     model = models.write(root, ranker, index.search, data, report)
-    if activate:
+    activated = activate and (force or not comparison.worse)
+    if activated:
         models.activate(root, model.id)
-    store.record_model(model.id, report)
-    return Trained(model, report)
+    # A server may have the store and no models: it tells from this what there is.
+    store.record_model(model.id, report | {"data": data})
+    return Trained(model, report, comparison, activated)

@@ -16,6 +16,7 @@ import orjson
 
 from recommender.errors import UnknownStory
 from recommender.neighbours import Neighbour, copies, unpacked
+from recommender.service import learned
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.desk import Desk
 from recommender.service.draft import Draft
@@ -154,6 +155,16 @@ class Service:
         """
         return self._answer(self._find(url, reasons=options.explain), options)
 
+    def compared(self, url: str, model: str, options: Options = _DEFAULTS) -> Answer:
+        """Find the stories to read after the one at ``url`` as another model would have them.
+
+        The first one takes seconds, as with ``drafted``.  Raises as
+        ``related``, and as ``Drafts.ranked_by``.
+        """
+        story = self._find(url)
+        ranked = self._ranking().ranked_by(model, story.id)
+        return self._answer(story._replace(**ranked._asdict()), options)
+
     def drafted(self, draft: Draft, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after a text that is no story yet.
 
@@ -215,6 +226,14 @@ class Service:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
         found = self._find(url)
         return Story(found.url, orjson.loads(found.card), found.generation, self._age(found))
+
+    def models(self) -> dict[str, Any]:
+        """List the models; see ``learned.models``."""
+        return learned.models(self._store, self._models)
+
+    def evaluation(self) -> dict[str, Any]:
+        """Tell how good the served model is; see ``learned.evaluation``."""
+        return learned.evaluation(self._store)
 
     def missing(self) -> dict[str, str]:
         """Tell what answers still need, ``stories`` or ``generation``, and what to do about it.

@@ -1,0 +1,202 @@
+"""The routes that tell of models, and their answers as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recommender.api.routes import service_of
+from recommender.api.schemas import responses
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Model(_Told):
+    """A model that was trained on this store."""
+
+    id: str
+    created: datetime
+    stories: int | None = Field(description="Stories it was trained with.")
+    links: int | None = Field(description="Curated links it learned from.")
+    ndcg: float | None = Field(description="nDCG@10, cold, of its settings; null where links were too few.")
+    interval: tuple[float, float] | None = Field(description="95 % bootstrap interval of that.")
+    active: bool | None = Field(description="Whether the next recompute uses it; null if it cannot be told.")
+    served: bool = Field(description="Whether the lists that are served are its.")
+
+
+class Models(_Told):
+    """The models, newest first; `default` is the default ranker."""
+
+    active: str | None = Field(
+        description="What the next recompute uses; null where this server has no models to look at."
+    )
+    served: str | None = Field(description="What made the lists that are served; null before the first.")
+    models: list[Model]
+
+
+class Lead(_Told):
+    """How far one is ahead of another in nDCG, and the paired 95 % interval of that."""
+
+    mean: float
+    interval: tuple[float, float]
+
+
+class System(_Told):
+    """What one system's lists are worth; shares and metrics are means over queries, 0 to 1."""
+
+    ndcg: float
+    recall: float
+    mrr: float
+    map: float
+    p_at_1: float = Field(alias="p@1")
+    interval: tuple[float, float] = Field(description="95 % bootstrap interval of nDCG.")
+    coverage: float
+    short: float
+    catalogue: float
+    ahead: Lead | None = Field(default=None, description="The first system's lead over this one.")
+
+
+class Compared(_Told):
+    """The model beside the one that was active when it was trained, on stories that neither had seen."""
+
+    active: str | None
+    cut: datetime | None
+    queries: int
+    new: float | None
+    old: float | None
+    ahead: Lead | None
+    reason: str | None = Field(default=None, description="Why nobody could tell.")
+    worse: bool
+
+
+class Report(_Told):
+    """How the model's settings did with the newest fifth of the linked stories held back."""
+
+    protocol: str
+    cut: datetime | None = None
+    seed: int | None = None
+    k: int | None = None
+    queries: int | None = None
+    relevant: int | None = None
+    stories: int | None = None
+    learned: bool | None = None
+    systems: dict[str, System] = Field(default={}, description="This project, `recommender`, first.")
+    reason: str | None = Field(default=None, description="Why it was not evaluated.")
+    comparison: Compared | None = None
+
+
+class Data(_Told):
+    """What the model learned from."""
+
+    stories: int
+    links: int
+    linked_stories: int
+    until: datetime | None
+    fingerprint: str
+
+
+class Evaluation(_Told):
+    """How good the model is whose lists are served."""
+
+    model: str | None = Field(description="It, or `default`; null before the first recompute.")
+    generation: int | None
+    trained: datetime | None
+    data: Data | None
+    report: Report | None
+    note: str | None = Field(default=None, description="Why there is no report.")
+
+
+_ID: Final = "20260903-031502-1f3a9c"
+_SYSTEM: Final = {
+    "ndcg": 0.517,
+    "recall": 0.56,
+    "mrr": 0.71,
+    "map": 0.42,
+    "p@1": 0.62,
+    "interval": [0.49, 0.543],
+    "coverage": 1.0,
+    "short": 0.0,
+    "catalogue": 0.38,
+}
+_LEAD: Final = {"mean": 0.057, "interval": [0.038, 0.074]}
+_DEFAULT: Final = _SYSTEM | {"ndcg": 0.46, "interval": [0.434, 0.485], "ahead": _LEAD}
+_DATA: Final = {"stories": 12_400, "links": 35_820}
+_MODELS: Final = {
+    "active": _ID,
+    "served": _ID,
+    "models": [
+        {
+            "id": _ID,
+            "created": "2026-09-03T03:15:02Z",
+            **_DATA,
+            "ndcg": 0.517,
+            "interval": [0.49, 0.543],
+            "active": True,
+            "served": True,
+        }
+    ],
+}
+_EVALUATION: Final = {
+    "model": _ID,
+    "generation": 7,
+    "trained": "2026-09-03T03:15:02Z",
+    "data": _DATA | {"linked_stories": 2_815, "until": "2026-09-02T21:40:00Z", "fingerprint": "1f3a9c0b6d5e"},
+    "report": {
+        "protocol": "cold",
+        "cut": "2026-08-11T06:00:00Z",
+        "k": 10,
+        "queries": 563,
+        "relevant": 9_120,
+        "stories": 12_400,
+        "learned": True,
+        "systems": {"recommender": _SYSTEM, "default": _DEFAULT},
+        "comparison": {
+            "active": "default",
+            "cut": "2026-08-11T06:00:00Z",
+            "queries": 563,
+            "new": 0.517,
+            "old": 0.46,
+            "ahead": _LEAD,
+            "worse": False,
+        },
+    },
+}
+
+router = APIRouter(tags=["models"])
+
+
+@router.get(
+    "/models",
+    summary="The models there are",
+    response_model=None,
+    responses=responses(503, model=Models, example=_MODELS),
+)
+def models(request: Request) -> Response:
+    """List the models, newest first, with what they learned from and how they evaluated."""
+    return _told(service_of(request).models())
+
+
+@router.get(
+    "/evaluation",
+    summary="How good the served model is",
+    response_model=None,
+    responses=responses(503, model=Evaluation, example=_EVALUATION),
+)
+def evaluation(request: Request) -> Response:
+    """Give the report of the model whose lists are served, as its training wrote it."""
+    return _told(service_of(request).evaluation())
+
+
+def _told(answer: dict[str, Any]) -> Response:
+    # Not kept: who has just activated or recomputed looks here whether it is so.
+    return Response(
+        orjson.dumps(answer), headers={"Cache-Control": "no-store"}, media_type="application/json"
+    )
