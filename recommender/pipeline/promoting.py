@@ -22,7 +22,8 @@ from recommender.errors import ModelError, NothingToLearn
 from recommender.evaluation import cold, compare
 from recommender.index import Index, prepare
 from recommender.models import Model
-from recommender.pipeline.evaluating import OURS, Evaluation, ask
+from recommender.pipeline.evaluating import OURS, Evaluation
+from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress
 from recommender.pipeline.ranking import rank
 
@@ -117,14 +118,17 @@ def _with_model(index: Index, corpus: Corpus, model: Model, engine: Engine, prog
     found = Comparison(model.id, until, len(split.queries))
     if found.queries < FEWEST:
         return _judged(found, {}, OURS, model.id)
-    asked = ask(index, split, K, (), engine, progress)
-    if not asked.learned:
-        return Comparison(model.id, until, found.queries, reason=f"too few links are left before {until}")
-    if model.search != index.search:
-        _, index = prepare(corpus, model.search, engine)
-    known = index.knowing(split.corpus.links)
-    theirs = rank(known, model.ranker, split.queries, engine, progress, "asking the active model")
-    lists = {**asked.ranked, model.id: theirs.best(split.queries, K)}
+    links = split.corpus.links
+    try:
+        # With the default that counts in the active one, too, whether or not it has seen this newsroom.
+        learned = learn(index, links, default.ranker(), engine, progress)
+    except NothingToLearn as error:
+        return Comparison(model.id, until, found.queries, reason=f"before {until} there are only {error}")
+    other = index if model.search == index.search else prepare(corpus, model.search, engine)[1]
+    lists = {
+        name: rank(one.knowing(links), ranker, split.queries, engine, progress, name).best(split.queries, K)
+        for name, one, ranker in ((OURS, index, learned), (model.id, other, model.ranker))
+    }
     return _judged(found, compare(lists, split, K), OURS, model.id)
 
 
