@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmarks.picture import lines
 from benchmarks.record import KEPT, growth, markdown
 
 PAGE = KEPT.with_suffix(".md")
+PICTURE = KEPT.parent / "images" / "scale.svg"
 
 TITLES = {
     "recompute": "Ranking a whole archive",
@@ -63,10 +65,17 @@ def _machine(section: dict[str, Any]) -> str:
     )
 
 
+def picture(sections: dict[str, Any]) -> str:
+    """Draw how the work of ranking an archive grows."""
+    rows = sections["recompute"]["rows"]
+    return lines("CPU seconds to rank an archive, by stories", rows, "stories", "cpu_seconds", "system")
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page, and the picture of docs/scale.md."""
     sections = json.loads(KEPT.read_text(encoding="utf-8"))
     PAGE.write_text(page(sections), encoding="utf-8")
+    PICTURE.write_text(picture(sections), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -150,6 +150,8 @@ def test_the_page_of_benchmarks_says_what_was_measured() -> None:
     sections = json.loads(record.KEPT.read_text(encoding="utf-8"))
     written = write_benchmarks.PAGE.read_text(encoding="utf-8")
     assert written == write_benchmarks.page(sections), "stale: make docs"
+    drawn = write_benchmarks.PICTURE.read_text(encoding="utf-8")
+    assert drawn == write_benchmarks.picture(sections), "stale: make docs"
 
 
 def test_operations_lists_every_setting() -> None:
