@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -33,7 +34,7 @@ MIN_STORIES = 20
 """Fewer linked stories than this teach nothing that holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ranker:
     """A weighted sum of features, trees on top of it, and the sigmoid that makes 0–1 of both.
 
@@ -108,7 +109,7 @@ class Ranker:
         """Add the weighted sum, to which a missing value adds nothing, and the trees' values, (p,)."""
         weighed = np.flatnonzero(self.weights)
         total: NDArray[np.float64] = _told(matrix[:, weighed]) @ self.weights[weighed]
-        self._trees().add(matrix, total)
+        self._trees.add(matrix, total)
         return total
 
     def parts(self, matrix: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -124,13 +125,19 @@ class Ranker:
         parts = np.zeros((len(matrix), wide + 1))
         for column in np.flatnonzero(self.weights):
             parts[:, groups[column]] += _told(matrix[:, column]) * self.weights[column]
-        self._trees().add_shares(matrix, groups, parts)
+        self._trees.add_shares(matrix, groups, parts)
         parts *= self.slope
         parts[:, -1] += self.offset
         return parts
 
+    @cached_property
     def _trees(self) -> Trees:
+        # Made once: it takes longer than to rank a story.
         return Trees.of(self.nodes, self.roots)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what another process needs; it makes the rest."""
+        return {name: value for name, value in vars(self).items() if name != "_trees"}
 
     def check(self) -> None:
         """Raise ``ModelCorrupt`` unless weights and trees are of the same features: then scoring is safe."""
