@@ -38,9 +38,8 @@ def corpus(connection: Connection) -> Corpus:
     """Read all stories and links of one snapshot; see ``Store.corpus``."""
     # Options of the statement alone: on the connection they would hold for what is read after it, too.
     stories = _columns(connection.execute(_STORIES, execution_options={"yield_per": _CHUNK}))
-    orders = all_orders(connection)
-    blocks = _blocks(orders, stories.ids)
-    return replace(stories, links=_links(connection, orders, stories.ids), blocks=blocks)
+    links, blocks = links_between(connection, stories.ids), _blocks(all_orders(connection), stories.ids)
+    return replace(stories, links=links, blocks=blocks)
 
 
 def some(connection: Connection, ids: NDArray[np.int64]) -> Corpus:
@@ -118,15 +117,13 @@ def links_of(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def links_between(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read links as rows of ``ids``, shape (m, 2), as ``Corpus.links`` has them; see ``Store.links``."""
-    return _links(connection, all_orders(connection), ids)
+    """Read links as rows of ``ids``, (m, 2), as ``Corpus.links`` has them; see ``Store.links``.
 
-
-def _links(connection: Connection, orders: Mapping[int, Orders], ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give links by source, and then by the least place that an origin gives; pins stand before all places.
-
-    What is blocked, from either side, is none: links are read both ways.
+    By source, and then by the least place that an origin gives; pins stand
+    before all places.  What is blocked, from either side, is none: links are
+    read both ways.
     """
+    orders = all_orders(connection)
     given = _tuples(connection, _LINKS)
     for story, (pins, _) in orders.items():
         given += [(story, other, place - len(pins)) for place, (other, _) in enumerate(pins)]
