@@ -38,6 +38,7 @@ def test_the_defaults() -> None:
         "host": "127.0.0.1",
         "port": 8000,
         "workers": 1,
+        "live": True,
         "cache": 64,
         "engine": "local",
         "scheduler": "",
