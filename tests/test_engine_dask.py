@@ -172,7 +172,11 @@ def test_lists_brought_up_to_date_are_the_same(store: Store, engine: Cluster, tm
 
 @pytest.mark.parametrize("store", ["newsroom"], indirect=True)
 def test_what_is_learned_and_measured_is_the_same(store: Store, engine: Cluster, tmp_path: Path) -> None:
-    one, other = (train(store, tmp_path / "models", engine=each).model for each in (local, engine))
+    # In folders of their own: a model is compared with the one that is active.
+    one, other = (
+        train(store, tmp_path / name, engine=each).model
+        for name, each in (("here", local), ("there", engine))
+    )
     assert one.manifest["files"] == other.manifest["files"]
     assert one.manifest["ranker"] == other.manifest["ranker"]
     assert one.manifest["report"] == other.manifest["report"]
