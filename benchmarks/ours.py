@@ -47,10 +47,10 @@ def ours(corpus: Corpus, k: int = 10, engine: str = "local") -> Lists:
     return Lists(rows, meter.seconds, meter.peak_mb)
 
 
-def found(corpus: Corpus, stories: Ints, k: int, engine: str = "local") -> Ints:
-    """Find the candidates of some stories (s,) as a recompute does: rows (s, k) of the first order."""
+def found(corpus: Corpus, stories: Ints, engine: str = "local") -> Ints:
+    """Find those near to some stories (s,) as a recompute does: rows (s, any), in no order, −1 for none."""
     _, index = prepare(corpus, engine=ENGINES[engine])
-    return index.nearest.near[stories, :k].astype(np.int64)
+    return index.nearest.near[stories].astype(np.int64)
 
 
 def scorer(corpus: Corpus) -> Callable[[Ints], NDArray[np.float32]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from math import ceil, floor, log10
 from typing import Any
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 190, 30, 50
+WIDTH, HEIGHT = 760, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 215, 30, 50
 COLOURS = ("#0a58ca", "#6ea8fe", "#d63384", "#fd7e14", "#198754", "#6f42c1", "#20c997")
 
 _STYLE = """

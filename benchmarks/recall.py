@@ -31,30 +31,30 @@ BLOCK = 100
 CLOSE = 1e-5
 """Scores that differ by less are equal: sums of the same products in another order."""
 
-HOW = """Of the candidates that come first by text and time, when a story is compared with every other one
-by one, the share that a recompute finds; stories of equal score count as each other. A sample of stories,
-evenly drawn."""
+HOW = """Of the stories that come first by text and time, when a story is compared with every other one by
+one, the share that is among the candidates that a recompute ranks; stories of equal score count as each
+other. A sample of stories, evenly drawn."""
 
 
 def recall(found: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArray[np.float64]:
-    """Share of the ``k`` best that each list has: (s,).
+    """Share of the ``k`` best that are among those found, in whatever order: (s,).
 
-    ``found`` (s, any) are rows, −1 where a list ends; ``scores`` (s, n) are
+    ``found`` (s, any) are different rows, −1 for none; ``scores`` (s, n) are
     those of all stories.  One of equal scores at the cut counts as any other;
     where fewer than ``k`` score above 0, those count.
     """
     best = -np.sort(-scores, axis=1)[:, :k]
     cut = best[:, -1:]
     most = np.maximum((best > 0).sum(axis=1), 1)
-    listed = np.where(found[:, :k] >= 0, np.take_along_axis(scores, np.maximum(found[:, :k], 0), axis=1), 0)
-    hits = ((listed >= cut - CLOSE) & (listed > 0)).sum(axis=1)
+    listed = np.where(found >= 0, np.take_along_axis(scores, np.maximum(found, 0), axis=1), 0)
+    hits = np.minimum(((listed >= cut - CLOSE) & (listed > 0)).sum(axis=1), most)
     return np.where((best > 0).any(axis=1), hits / most, 1.0)
 
 
 def checked(corpus: Corpus, sample: int, engine: str) -> tuple[dict[str, Any], dict[str, NDArray[np.int64]]]:
     """Measure the recall of ``ours.found``; see ``apart.measure``."""
     stories = even(len(corpus), sample)
-    found = ours.found(corpus, stories, max(AT), engine)
+    found = ours.found(corpus, stories, engine)
     scored = ours.scorer(corpus)
     shares: dict[int, list[float]] = {k: [] for k in AT}
     for start in range(0, len(stories), BLOCK):

@@ -70,7 +70,7 @@ def test_recall_counts_equal_scores_as_each_other() -> None:
 def test_what_a_recompute_finds_is_what_there_is() -> None:
     corpus = news(300)
     stories = even(300, 40)
-    found = ours.found(corpus, stories, 100, engine="local")
+    found = ours.found(corpus, stories, engine="local")
     assert recall(found, ours.scorer(corpus)(stories), 100).mean() > 0.9
 
 
