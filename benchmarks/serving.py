@@ -97,13 +97,15 @@ def running(command: Sequence[str], port: int, ready: str, **environment: str) -
         server.wait(20)
 
 
-def load(port: int, path: str, addresses: Sequence[str], seconds: int) -> dict[str, float]:
+def load(
+    port: int, path: str, addresses: Sequence[str], seconds: int, connections: int = CONNECTIONS
+) -> dict[str, float]:
     """Ask for addresses at a path; requests a second, and the latency of half and of 99 % in seconds."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as asked:
         asked.writelines(f"{path}?url={address}\n" for address in addresses)
         asked.flush()
         script = ["-s", str(HERE / "serving.lua"), f"http://127.0.0.1:{port}", "--", asked.name]
-        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *script]
+        wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *script]
         told = subprocess.run(wrk, check=True, capture_output=True, text=True).stdout
     counted: dict[str, float] = json.loads(told.splitlines()[-1])
     if counted.pop("errors"):

@@ -23,6 +23,7 @@ TITLES = {
     "import": "Importing",
     "serving": "Answering",
     "drafts": "Answering for a draft",
+    "following": "Stories that come",
     "dask": "On several machines",
 }
 """Sections in the order of the page; others come after them under their own names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,3 +43,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class Versions(NamedTuple):
+    """The ids of all stories that are not removed, ascending, a digest of each, (n,), and the last change."""
+
+    ids: NDArray[np.int64]
+    digests: NDArray[np.bytes_]
+    revision: int

@@ -16,7 +16,9 @@ from types import ModuleType
 
 import pytest
 from hypothesis import settings
+from made_up import MORE, NOBODY, STORIES, until
 
+from recommender.corpus import Corpus
 from recommender.store import Store
 
 # Times are measured in benchmarks, not here. In CI the same examples are tried every time: a change is
@@ -130,3 +132,27 @@ def store(store_url: str) -> Iterator[Store]:
     """An empty store, on each database in turn."""
     with Store.open(store_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    """What makes up news, and saves it."""
+    return benchmark("news")
+
+
+@pytest.fixture(scope="module")
+def news(made: ModuleType) -> Corpus:
+    """Made-up stories, of which the last ``MORE`` are for tests to bring in later."""
+    corpus: Corpus = made.news(STORIES + MORE, seed=3)
+    return corpus
+
+
+@pytest.fixture
+def recomputed(store: Store, made: ModuleType, news: Corpus) -> Store:
+    """A store whose lists are of all stories but the newest."""
+    # What computes takes a session seconds to load that may need none of it.
+    from recommender.pipeline.recomputing import recompute
+
+    made.save(store, until(news, STORIES))
+    recompute(store, NOBODY)
+    return store

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import until
 from starlette.testclient import TestClient
 from test_api import is_problem
-from test_promoting import folder, made, news, trained  # noqa: F401  (fixtures)
-from test_refreshing import until
+from test_promoting import folder, news, trained  # noqa: F401  (fixtures)
 
 from recommender import default, models
 from recommender.api import create_app

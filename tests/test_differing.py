@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import until
 from stories import document, key, save, story
 from test_cli import run_in
-from test_promoting import folder, made, news, trained  # noqa: F401  (fixtures)
-from test_refreshing import served, until
+from test_promoting import folder, news, trained  # noqa: F401  (fixtures)
+from test_refreshing import served
 from typer.testing import CliRunner
 
 from recommender import default, models

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,10 +10,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from made_up import NOBODY, STORIES, until
 from starlette.testclient import TestClient
 from stories import document, key, save, story
 from test_api import is_problem
-from test_refreshing import MORE, NOBODY, STORIES, until
 
 from recommender.analysis import Texts
 from recommender.api import create_app
@@ -35,24 +35,6 @@ TITLE, EXCERPT = (
     "Ferries run late after the bridge closed",
     "Divers found cracks in the third pier of the bridge.",
 )
-
-
-@pytest.fixture(scope="module")
-def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark("news")
-
-
-@pytest.fixture(scope="module")
-def news(made: ModuleType) -> Corpus:
-    corpus: Corpus = made.news(STORIES + MORE, seed=3)
-    return corpus
-
-
-@pytest.fixture
-def recomputed(store: Store, made: ModuleType, news: Corpus) -> Store:
-    made.save(store, until(news, STORIES))
-    recompute(store, NOBODY)
-    return store
 
 
 def moment(news: Corpus, row: int) -> datetime:

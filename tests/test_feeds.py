@@ -462,7 +462,7 @@ def test_a_poller_ends_well_when_interrupted(
 
 def test_what_answers_readers_cannot_fetch() -> None:
     program = (
-        "import sys, recommender.api, recommender.service, uvicorn, recommender.pipeline.posting; "
+        "import sys, recommender.api, recommender.service, uvicorn, recommender.service.posting; "
         "print(sorted({'httpx2', 'recommender.fetching', 'recommender.pipeline.polling'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"

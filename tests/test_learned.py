@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from stories import document, save, story
 from test_api import is_problem
-from test_promoting import folder, made, news, trained  # noqa: F401  (fixtures)
+from test_promoting import folder, news, trained  # noqa: F401  (fixtures)
 
 from recommender import default, models
 from recommender.api import create_app, learned

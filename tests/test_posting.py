@@ -20,7 +20,7 @@ from test_api import is_problem
 from recommender.api import create_app, schemas
 from recommender.api.posting import MOST, MOST_BYTES, limited
 from recommender.entries import posted
-from recommender.pipeline.posting import post, remove
+from recommender.service.posting import post, remove
 from recommender.settings import Settings
 from recommender.store import Store, locking
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from corpora import EVENT, newsroom
+from made_up import until
 from test_cli import run_in
-from test_refreshing import until
 from typer.testing import CliRunner
 
 from recommender import default, models
@@ -34,11 +34,6 @@ from recommender.store import Store
 EVENTS, SEEN = 60, 45
 OLD, ALL = SEEN * EVENT, EVENTS * EVENT
 """Stories that the active model learned from, and all."""
-
-
-@pytest.fixture(scope="module")
-def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark("news")
 
 
 @pytest.fixture(scope="module")

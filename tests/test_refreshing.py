@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from made_up import MORE, NOBODY, STORIES, until
 from numpy.typing import NDArray
 
 from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
@@ -20,41 +20,6 @@ from recommender.search import Search
 from recommender.service import Service
 from recommender.store import Store
 from recommender.urls import canonical
-
-STORIES, MORE = 480, 30
-
-NOBODY = Path("no-models")
-
-
-@pytest.fixture(scope="module")
-def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark("news")
-
-
-@pytest.fixture(scope="module")
-def news(made: ModuleType) -> Corpus:
-    corpus: Corpus = made.news(STORIES + MORE, seed=3)
-    return corpus
-
-
-def until(corpus: Corpus, end: int, *, without: Sequence[int] = ()) -> Corpus:
-    """Take the first stories and the links between them, but some."""
-    kept = np.setdiff1d(np.arange(end), without)
-    row = np.full(len(corpus), -1)
-    row[kept] = np.arange(len(kept))
-    links = row[corpus.links]
-    return replace(
-        corpus,
-        ids=corpus.ids[kept],
-        published=corpus.published[kept],
-        quality=corpus.quality[kept],
-        links=links[(links >= 0).all(axis=1)],
-        **{
-            name: [getattr(corpus, name)[story] for story in kept]
-            for name in ("urls", "titles", "excerpts", "providers", "types", "topics", "tags")
-        },
-    )
-
 
 Served = dict[str, tuple[list[tuple[str, float, int, int]], bytes]]
 
@@ -82,98 +47,106 @@ def whole(store: Store) -> Served:
     return served(store)
 
 
-@pytest.fixture
-def known(store: Store, made: ModuleType, news: Corpus) -> Store:
-    """A store whose lists are of all stories but the newest."""
-    made.save(store, until(news, STORIES))
-    recompute(store, NOBODY)
-    return store
-
-
 def test_lists_with_new_stories_are_those_of_a_whole_recompute(
-    known: Store, made: ModuleType, news: Corpus
+    recomputed: Store, made: ModuleType, news: Corpus
 ) -> None:
-    before = served(known)
-    made.save(known, news)
-    done = refresh(known, NOBODY)
+    before = served(recomputed)
+    made.save(recomputed, news)
+    done = refresh(recomputed, NOBODY)
     assert (done.generation, done.stories) == (2, STORIES + MORE)
     assert MORE < done.ranked < done.stories, "some lists are as they were"
-    refreshed = served(known)
+    refreshed = served(recomputed)
     assert len(refreshed) == STORIES + MORE
     assert refreshed != before
-    assert refreshed == whole(known)
+    assert refreshed == whole(recomputed)
 
 
-def test_several_refreshes_are_one_recompute(known: Store, made: ModuleType, news: Corpus) -> None:
+def test_several_refreshes_are_one_recompute(recomputed: Store, made: ModuleType, news: Corpus) -> None:
     for end in (STORIES + 1, STORIES + 12, STORIES + MORE):
-        made.save(known, until(news, end))
-        assert refresh(known, NOBODY).stories == end
-    assert served(known) == whole(known)
+        made.save(recomputed, until(news, end))
+        assert refresh(recomputed, NOBODY).stories == end
+    assert served(recomputed) == whole(recomputed)
 
 
-def test_nothing_new_publishes_nothing(known: Store) -> None:
-    before = served(known)
-    assert refresh(known, NOBODY) == Recomputed(1, "default", STORIES, 0, 0)
-    generation = known.generation()
+def test_nothing_new_publishes_nothing(recomputed: Store) -> None:
+    before = served(recomputed)
+    assert refresh(recomputed, NOBODY) == Recomputed(1, "default", STORIES, 0, 0)
+    generation = recomputed.generation()
     assert generation is not None
     assert generation.id == 1
-    assert served(known) == before
+    assert served(recomputed) == before
 
 
-def test_new_links_between_old_stories(known: Store, made: ModuleType, news: Corpus) -> None:
+def test_what_comes_and_is_taken_back_is_looked_at_once(
+    recomputed: Store, made: ModuleType, news: Corpus
+) -> None:
+    before = served(recomputed)
+    old = until(news, STORIES)
+    made.save(recomputed, replace(old, titles=["Another title", *old.titles[1:]]))
+    made.save(recomputed, old)
+    assert refresh(recomputed, NOBODY) == Recomputed(2, "default", STORIES, 0, 0)
+    generation = recomputed.generation()
+    assert generation is not None
+    assert generation.revision == recomputed.revision()
+    assert recomputed.vocabulary(2) is not None
+    assert served(recomputed) == before
+    assert refresh(recomputed, NOBODY) == Recomputed(2, "default", STORIES, 0, 0)
+
+
+def test_new_links_between_old_stories(recomputed: Store, made: ModuleType, news: Corpus) -> None:
     old = until(news, STORIES)
     links = np.concatenate([old.links[20:], [[5, 300], [471, 12]]])
-    made.save(known, replace(old, links=links[np.argsort(links[:, 0], kind="stable")]))
-    done = refresh(known, NOBODY)
+    made.save(recomputed, replace(old, links=links[np.argsort(links[:, 0], kind="stable")]))
+    done = refresh(recomputed, NOBODY)
     assert 0 < done.ranked < STORIES
-    lists = served(known)
-    assert lists == whole(known)
+    lists = served(recomputed)
+    assert lists == whole(recomputed)
     assert old.urls[300] in [url for url, _, place, _ in lists[old.urls[5]][0] if place]
 
 
-def test_orders_of_editors(known: Store, news: Corpus) -> None:
+def test_orders_of_editors(recomputed: Store, news: Corpus) -> None:
     """A pin where no link was, one on a story's second link, and a block of another's first."""
-    before = served(known)
-    ids, links = known.corpus().ids.tolist(), known.corpus().links.tolist()
+    before = served(recomputed)
+    ids, links = recomputed.corpus().ids.tolist(), recomputed.corpus().links.tolist()
     counts = np.bincount([source for source, _ in links], minlength=STORIES)
     first, second, *_ = np.flatnonzero(counts > 1).tolist()
     pinned = [target for source, target in links if source == first][1]
     blocked = next(target for source, target in links if source == second)
-    known.curate(ids[5], ids[300], "pin", by="", at=1)
-    assert 0 < refresh(known, NOBODY).ranked < STORIES
-    lists = served(known)
+    recomputed.curate(ids[5], ids[300], "pin", by="", at=1)
+    assert 0 < refresh(recomputed, NOBODY).ranked < STORIES
+    lists = served(recomputed)
     assert news.urls[300] in [url for url, _, place, _ in lists[news.urls[5]][0] if place == 1]
-    known.curate(ids[first], ids[pinned], "pin", by="", at=2)
-    assert refresh(known, NOBODY).ranked > 0
-    places = {url: place for url, _, place, _ in served(known)[news.urls[first]][0]}
+    recomputed.curate(ids[first], ids[pinned], "pin", by="", at=2)
+    assert refresh(recomputed, NOBODY).ranked > 0
+    places = {url: place for url, _, place, _ in served(recomputed)[news.urls[first]][0]}
     assert places[news.urls[pinned]] == 1
-    known.curate(ids[second], ids[blocked], "block", by="", at=3)
-    assert refresh(known, NOBODY).ranked > 0
-    lists = served(known)
+    recomputed.curate(ids[second], ids[blocked], "block", by="", at=3)
+    assert refresh(recomputed, NOBODY).ranked > 0
+    lists = served(recomputed)
     assert [place for url, _, place, _ in lists[news.urls[second]][0] if url == news.urls[blocked]] in (
         [],
         [0],
     )
-    assert lists == whole(known)
+    assert lists == whole(recomputed)
     for story in (5, first, second):
-        known.undo(ids[story], by="", at=4)
-    refresh(known, NOBODY)
-    assert served(known) == before
+        recomputed.undo(ids[story], by="", at=4)
+    refresh(recomputed, NOBODY)
+    assert served(recomputed) == before
 
 
-def test_a_new_headline_and_a_story_that_is_gone(known: Store, made: ModuleType, news: Corpus) -> None:
+def test_a_new_headline_and_a_story_that_is_gone(recomputed: Store, made: ModuleType, news: Corpus) -> None:
     told = until(news, STORIES)
     changed, gone = 450, 460
     told.titles[changed], told.excerpts[changed] = told.titles[40], told.excerpts[40]
-    made.save(known, told)
+    made.save(recomputed, told)
     entry = next(each for each in made.entries(told) if each.origin == told.urls[gone])
-    known.save([replace(entry, versions=(replace(entry.versions[0], removed=True, digest="gone"),))])
-    done = refresh(known, NOBODY)
+    recomputed.save([replace(entry, versions=(replace(entry.versions[0], removed=True, digest="gone"),))])
+    done = refresh(recomputed, NOBODY)
     assert (done.stories, done.generation) == (STORIES - 1, 2)
-    lists = served(known)
+    lists = served(recomputed)
     assert told.urls[gone] not in lists
     assert all(told.urls[gone] != url for list_, _ in lists.values() for url, *_ in list_)
-    right = whole(known)
+    right = whole(recomputed)
     assert lists[told.urls[changed]] == right[told.urls[changed]]
     # Whose places were counted by a list that changed itself may be a place off until a whole recompute.
     assert {url: {one for one, *_ in list_} for url, (list_, _) in lists.items()} == {
@@ -229,9 +202,9 @@ def test_where_it_cannot_be_done_everything_is_recomputed(
     assert (done.ranked, done.generation) == (STORIES + MORE, 2)
 
 
-def test_a_refresh_that_fails_leaves_the_old_lists(known: Store, made: ModuleType, news: Corpus) -> None:
-    before, kept = served(known), known.kept()
-    made.save(known, news)
+def test_a_refresh_that_fails_leaves_the_old_lists(recomputed: Store, made: ModuleType, news: Corpus) -> None:
+    before, kept = served(recomputed), recomputed.kept()
+    made.save(recomputed, news)
 
     def failing(
         function: Callable[[object, object], object], shared: object, blocks: Sequence[NDArray[np.int64]]
@@ -243,26 +216,26 @@ def test_a_refresh_that_fails_leaves_the_old_lists(known: Store, made: ModuleTyp
         yield from results
 
     with pytest.raises(RuntimeError, match="the worker is gone"):
-        refresh(known, NOBODY, engine=failing)  # type: ignore[arg-type]
-    now = served(known)
+        refresh(recomputed, NOBODY, engine=failing)  # type: ignore[arg-type]
+    now = served(recomputed)
     assert {url: now[url] for url in before} == before
-    assert known.kept() == kept
-    assert refresh(known, NOBODY).ranked > 0
-    assert served(known) == whole(known)
+    assert recomputed.kept() == kept
+    assert refresh(recomputed, NOBODY).ranked > 0
+    assert served(recomputed) == whole(recomputed)
 
 
-def test_lists_that_are_served_no_more_are_not_amended(known: Store) -> None:
-    recompute(known, NOBODY)
+def test_lists_that_are_served_no_more_are_not_amended(recomputed: Store) -> None:
+    recompute(recomputed, NOBODY)
     with pytest.raises(StaleGeneration, match="generation 1 is not the one that is served"):
-        known.amend(1, [], [])
+        recomputed.amend(1, [], [])
 
 
 def test_texts_of_old_stories_are_not_written_again(
-    known: Store, made: ModuleType, news: Corpus, monkeypatch: pytest.MonkeyPatch
+    recomputed: Store, made: ModuleType, news: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recommender.known.PART", 100)
-    recompute(known, NOBODY)
-    made.save(known, news)
+    recompute(recomputed, NOBODY)
+    made.save(recomputed, news)
     written: list[str] = []
     amend = Store.amend
 
@@ -272,11 +245,11 @@ def test_texts_of_old_stories_are_not_written_again(
         return amend(self, *arguments, **(options | {"kept": parts}))  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "amend", watched)
-    refresh(known, NOBODY)
+    refresh(recomputed, NOBODY)
     assert written == ["lists", "texts 000004", "texts 000005"]
-    kept = known.kept()
-    recompute(known, NOBODY)
-    assert known.kept() == kept
+    kept = recomputed.kept()
+    recompute(recomputed, NOBODY)
+    assert recomputed.kept() == kept
 
 
 def test_earlier_neighbours_that_changed_are_written_again(
@@ -308,10 +281,30 @@ def test_earlier_neighbours_that_changed_are_written_again(
     assert [name for name in kept if name.startswith("texts") and kept[name] != right[name]] == []
 
 
-def test_a_reader_is_given_the_new_story_at_once(known: Store, made: ModuleType, news: Corpus) -> None:
-    service = Service(known, clock=lambda: 4e9)
-    made.save(known, news)
-    refresh(known, NOBODY)
+def test_a_reader_is_given_the_new_story_at_once(recomputed: Store, made: ModuleType, news: Corpus) -> None:
+    service = Service(recomputed, clock=lambda: 4e9)
+    made.save(recomputed, news)
+    refresh(recomputed, NOBODY)
     answer = service.related(news.urls[-1])
     assert (answer.generation, answer.ranked) == (2, True)
     assert answer.items[0]["source"] != "fill"
+
+
+def test_a_story_that_is_removed_meanwhile_is_as_if_it_had_never_come(
+    recomputed: Store, made: ModuleType, news: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.save(recomputed, news)
+    gone = canonical(news.urls[STORIES + 3])
+    read = Store.versions
+
+    def removed(store: Store) -> object:
+        told = read(store)
+        monkeypatch.undo()
+        assert store.remove(gone)
+        return told
+
+    monkeypatch.setattr(Store, "versions", removed)
+    assert refresh(recomputed, NOBODY).stories == STORIES + MORE - 1
+    lists = served(recomputed)
+    assert news.urls[STORIES + 3] not in lists
+    assert lists == whole(recomputed)

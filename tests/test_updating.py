@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
+from made_up import MORE, NOBODY, STORIES, until
 from stories import document, key, save, story
-from test_refreshing import MORE, NOBODY, STORIES, until
 
 from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.live.updating import NOTHING, Updater
 from recommender.neighbours import OWN
-from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.refreshing import refresh
 from recommender.service import Options, Service
 from recommender.store import Store
 from recommender.urls import canonical
-
-
-@pytest.fixture(scope="module")
-def made(benchmark: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark("news")
-
-
-@pytest.fixture(scope="module")
-def news(made: ModuleType) -> Corpus:
-    corpus: Corpus = made.news(STORIES + MORE, seed=3)
-    return corpus
-
-
-@pytest.fixture
-def recomputed(store: Store, made: ModuleType, news: Corpus) -> Store:
-    made.save(store, until(news, STORIES))
-    recompute(store, NOBODY)
-    return store
 
 
 @pytest.fixture
@@ -281,3 +262,21 @@ def test_stories_found_by_any_address(recomputed: Store, updater: Updater) -> No
     save(recomputed, document(story("new", title="Zorblax", day=30_000)))
     settle(updater)
     assert recomputed.find(canonical("http://news.example/new/?utm_source=x")) is not None
+
+
+def test_editors_orders_are_links_and_the_want_of_them_as_in_a_recompute(
+    recomputed: Store, updater: Updater, news: Corpus
+) -> None:
+    updater.step()
+    ids = recomputed.corpus().ids.tolist()
+    row, other = next((one, other) for one, other in news.links.tolist() if max(one, other) < STORIES)
+    recomputed.curate(ids[100], ids[7], "pin", by="", at=1)
+    recomputed.curate(ids[row], ids[other], "block", by="", at=2)
+    settle(updater)
+    live = lists(recomputed)
+    assert {one[0]: one[2] for one in live[news.urls[100]]}[news.urls[7]] == 1
+    assert not {one[0]: one[2] for one in live[news.urls[row]]}.get(news.urls[other])
+    refresh(recomputed, NOBODY)
+    whole = lists(recomputed)
+    for url in (news.urls[100], news.urls[row]):
+        assert [one[0] for one in live[url] if one[2]] == [one[0] for one in whole[url] if one[2]]

@@ -45,7 +45,7 @@ async def publish(request: Request, _: Publisher) -> Response:
 
 def _publish(request: Request, body: bytes) -> Response:
     # Readers of formats are of no use to a process that only answers.
-    from recommender.pipeline.posting import post
+    from recommender.service.posting import post
 
     stories = _stories(body)
     told = post(service_of(request).store, stories)
@@ -61,7 +61,7 @@ def _publish(request: Request, body: bytes) -> Response:
 
 def remove(request: Request, query: Annotated[StoryQuery, Query()], _: Publisher) -> Response:
     """Take a story back: no answer has it any more, until it is posted again."""
-    from recommender.pipeline.posting import remove
+    from recommender.service.posting import remove
 
     remove(service_of(request).store, query.url)
     return Response(status_code=204, headers=_NOT_KEPT)

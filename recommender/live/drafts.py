@@ -39,7 +39,7 @@ class Ranked(NamedTuple):
 class Drafts:
     """Ranks the stories of a store for texts; safe to share between threads, which take turns.
 
-    It holds the whole archive, 4 KB a story, from the first question on, and
+    It holds the whole archive, 8 KB a story, from the first question on, and
     loads it anew after a recompute.  ``root`` has the model of the generation
     that is served.
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommender import copies, default, models
 from recommender.analysis import Texts
 from recommender.columns import Columns
-from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
+from recommender.corpus import NEIGHBOUR_DTYPE, Corpus, Versions
 from recommender.engine import Engine, local
 from recommender.index import index_of
 from recommender.known import Known
@@ -62,11 +62,10 @@ def recompute(
     """
     search, ranker, name = active(root)
     with store.writing("recompute"):
-        revision = store.revision()  # what comes from now on may be in or not
-        versions = store.versions()
+        versions = store.versions()  # what comes from now on may be in or not
         texts, space, links, packer = ready(store, search, ranker, k, engine)
         ids = packer.index.columns.ids
-        known = Known.of(packer.index, texts, _digests(ids, *versions), links, packer.groups, k)
+        known = Known.of(packer.index, texts, _digests(ids, versions), links, packer.groups, k)
         lists = Counted(packer.lists(np.arange(len(ids)), engine, progress))
         generation = store.publish(
             name,
@@ -74,7 +73,7 @@ def recompute(
             parts=packer.parts.to_json(),
             vocabulary=space.vocabulary().to_bytes(),
             kept=known.parts(),
-            revision=revision,
+            revision=versions.revision,
         )
     return Recomputed(generation, name, len(ids), len(ids), lists.neighbours)
 
@@ -84,10 +83,9 @@ def _taken_apart(corpus: Corpus) -> tuple[Texts, Columns, NDArray[np.int64]]:
     return Texts.of(corpus.titles, corpus.excerpts), Columns.of(corpus), corpus.links
 
 
-def _digests(
-    ids: NDArray[np.int64], known: NDArray[np.int64], digests: NDArray[np.bytes_]
-) -> NDArray[np.bytes_]:
-    """Give the digests of some stories, none for those not ``known``: saved since, so looked at again."""
+def _digests(ids: NDArray[np.int64], versions: Versions) -> NDArray[np.bytes_]:
+    """Give the digests of some stories, none for those saved since: they are looked at again."""
+    known, digests, _ = versions
     place = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
     if not len(known):
         return np.zeros(len(ids), digests.dtype)

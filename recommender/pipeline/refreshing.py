@@ -41,24 +41,28 @@ def refresh(
 
     The same as ``recompute`` where that is needed: nothing was kept, another
     model or length is asked for, another version of this program made the
-    lists, or the archive has grown by a tenth.  Nothing
-    is published where nothing was imported.  Raises as ``recompute``.
+    lists, or the archive has grown by a tenth.  Nothing is published where
+    nothing was imported.  Raises as ``recompute``.
     """
     search, ranker, name = active(root)
     with store.writing("recompute"):
         last = _Last.of(store)
-        revision = store.revision()
-        ids, digests = store.versions()
+        ids, digests, revision = store.versions()
         if last is not None and last.serves(name, k, search, len(ids)):
             now = _Now.of(store, last, search, ids, digests, engine)
             if now is None:
-                return Recomputed(last.generation.id, name, len(ids), 0, 0)
+                generation = last.generation.id
+                if revision != last.generation.revision:  # what came was taken back: it is looked at no more
+                    words = last.space.vocabulary().to_bytes()
+                    generation = store.amend(generation, [], [], vocabulary=words, revision=revision)
+                return Recomputed(generation, name, len(ids), 0, 0)
+            ids = now.index.columns.ids
             packer = Packer.of(now.index, ranker, CuratedLinks.of(now.links, len(ids)), now.groups, k)
             lists = Counted(packer.lists(now.stories, engine, progress))
-            kept = Known.of(now.index, now.texts, digests, now.links, now.groups, k)
+            kept = Known.of(now.index, now.texts, now.digests, now.links, now.groups, k)
             generation = store.amend(
                 last.generation.id,
-                lists,
+                list(lists),  # ranked before the transaction, for which all who save something wait
                 np.setdiff1d(last.known.columns.ids, ids).tolist(),
                 vocabulary=now.space.vocabulary().to_bytes(),
                 kept=kept.parts(now.stable, len(last.known.columns)),
@@ -107,6 +111,7 @@ class _Now:
     index: Index
     space: TextSpace
     texts: Texts
+    digests: NDArray[np.bytes_]
     links: NDArray[np.int64]
     groups: NDArray[np.int64]
     stories: NDArray[np.int64]
@@ -128,10 +133,13 @@ class _Now:
         is_fresh = np.ones(len(ids), np.bool_)
         is_fresh[moved[kept]] = False
         fresh = np.flatnonzero(is_fresh)
+        new = store.some(ids[fresh])
+        if len(new) < len(fresh):  # removed since the versions were read: as if they had been then
+            there = ~is_fresh | np.isin(ids, new.ids)
+            return cls.of(store, last, search, ids[there], digests[there], engine)
         links = store.links(ids)
         if not len(fresh) and len(kept) == len(moved) and np.array_equal(links, known.links):
             return None
-        new = store.some(ids[fresh])
         order = np.argsort(np.r_[moved[kept], fresh], kind="stable")
         columns = known.columns.rows(kept).followed_by(new).rows(order)
         told = Texts.of(new.titles, new.excerpts)
@@ -168,7 +176,7 @@ class _Now:
         group[moved[kept]] = moved[known.groups[kept]]
         groups = copies.groups(index, stories, reader(store, ids), np.where(group < 0, alone, group))
         stable = _stable(known, moved, nearest)
-        return cls(index, grown, texts, links, groups, np.union1d(stories, more), stable)
+        return cls(index, grown, texts, digests, links, groups, np.union1d(stories, more), stable)
 
 
 def _kept(

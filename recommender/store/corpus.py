@@ -11,9 +11,10 @@ import orjson
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, false, select
 
-from recommender.corpus import Corpus
+from recommender.corpus import Corpus, Versions
 from recommender.store.curation import Orders, all_orders
 from recommender.store.database import chunks
+from recommender.store.reading import revision
 from recommender.store.schema import aliases, articles, links
 
 _CHUNK = 5_000
@@ -52,10 +53,11 @@ def some(connection: Connection, ids: NDArray[np.int64]) -> Corpus:
     return _columns(rows)
 
 
-def versions(connection: Connection) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+def versions(connection: Connection) -> Versions:
     """Read which stories there are; see ``Store.versions``."""
     rows = _tuples(connection, _VERSIONS)
-    return np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], "S32")
+    ids, digests = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], "S32")
+    return Versions(ids, digests, revision(connection))
 
 
 def _tuples(connection: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
@@ -103,40 +105,47 @@ def _columns(stories: Iterable[Row[int, str, int | None, str, str]]) -> Corpus:
 
 
 def links_of(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read the links of some stories, both ways, as ids; see ``Store.links_of``."""
-    found = {
-        (source, target, place)
+    """Read the links that lead from stories or to them, by id, (m, 2); see ``Store.links_of``."""
+    given = {
+        link
         for chunk in chunks(ids.tolist())
         for end in (links.c.source_id, aliases.c.article_id)
-        for source, target, place in connection.execute(_LINKS.where(end.in_(chunk)))
-        if source != target
+        for link in _tuples(connection, _LINKS.where(end.in_(chunk)))
     }
-    ordered = sorted(found, key=lambda link: (link[0], link[2], link[1]))
-    pairs = dict.fromkeys((source, target) for source, target, _ in ordered)
-    return np.array(list(pairs), np.int64).reshape(-1, 2)
+    pairs = _united(given, all_orders(connection))
+    return pairs[np.isin(pairs, ids).any(axis=1)]
 
 
 def links_between(connection: Connection, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read links as rows of ``ids``, (m, 2), as ``Corpus.links`` has them; see ``Store.links``.
+    """Read links as rows of ``ids``, (m, 2), as ``Corpus.links`` has them; see ``Store.links``."""
+    pairs = _united(_tuples(connection, _LINKS), all_orders(connection))
+    # The ids of stories that are not removed: a link with another end leads out of the corpus.
+    kept = pairs[np.isin(pairs, ids).all(axis=1)]
+    return np.searchsorted(ids, kept).astype(np.int64, copy=False)
+
+
+def _united(given: Iterable[tuple[Any, ...]], orders: Mapping[int, Orders]) -> NDArray[np.int64]:
+    """Unite links, (source, target, place) by id, with what editors ordered: pairs (m, 2), each once.
 
     By source, and then by the least place that an origin gives; pins stand
     before all places.  What is blocked, from either side, is none: links are
     read both ways.
     """
-    orders = all_orders(connection)
-    given = _tuples(connection, _LINKS)
-    for story, (pins, _) in orders.items():
-        given += [(story, other, place - len(pins)) for place, (other, _) in enumerate(pins)]
-    stored = np.array(given, dtype=np.int64).reshape(-1, 3)
-    # The ids of stories that are not removed: a link with another end leads out of the corpus.
-    kept = stored[np.isin(stored[:, :2], ids).all(axis=1) & (stored[:, 0] != stored[:, 1])]
-    source, target = np.searchsorted(ids, kept[:, 0]), np.searchsorted(ids, kept[:, 1])
-    order = np.lexsort((target, kept[:, 2], source))
-    pairs = np.column_stack((source, target))[order].astype(np.int64, copy=False)
+    pinned = [
+        (story, other, place - len(pins))
+        for story, (pins, _) in orders.items()
+        for place, (other, _) in enumerate(pins)
+    ]
+    stored = np.array([*given, *pinned], np.int64).reshape(-1, 3)
+    stored = stored[stored[:, 0] != stored[:, 1]]
+    pairs = stored[np.lexsort((stored[:, 1], stored[:, 2], stored[:, 0])), :2]
     _, first = np.unique(pairs, axis=0, return_index=True)
-    links: NDArray[np.int64] = pairs[np.sort(first)]
-    blocked = np.isin(_couples(links, len(ids)), _couples(_blocks(orders, ids), len(ids)))
-    return links[~blocked]
+    pairs = pairs[np.sort(first)]
+    blocked = [(story, other) for story, (_, blocks) in orders.items() for other in blocks]
+    apart = np.array(blocked, np.int64).reshape(-1, 2)
+    greatest = 1 + max((int(some.max()) for some in (pairs, apart) if len(some)), default=0)
+    united: NDArray[np.int64] = pairs[~np.isin(_couples(pairs, greatest), _couples(apart, greatest))]
+    return united
 
 
 def _blocks(orders: Mapping[int, Orders], ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,37 +1,30 @@
-"""The store as the rest of the program holds it: one class, thin over the modules that do the work."""
+"""The store as the rest of the program holds it: opened, written to, and read (``readable``)."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import curation, importing, migrations, publishing, reading
-from recommender.store.auditing import AuditReader
-from recommender.store.curation import Action, Orders, Record
+from recommender.store import curation, importing, migrations, publishing
+from recommender.store.curation import Action, Record
 from recommender.store.database import Database
 from recommender.store.feeds import Feeds
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Keys
 from recommender.store.locking import Writer
 from recommender.store.publishing import Listed
-from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from recommender.corpus import Corpus
+from recommender.store.readable import Readable
 
 _UPGRADE_WAIT = 30.0
 """Seconds to wait for another process that is creating or upgrading the same store."""
 
 
-class Store:
+class Store(Readable):
     """Stories, their links and their published neighbours, in SQLite or PostgreSQL.
 
     Safe to share between threads.  Not between processes: open one after a
@@ -42,7 +35,7 @@ class Store:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._writer = Writer(database)
         self.keys = Keys(database, self._writer)
         self.feeds = Feeds(database, self._writer)
@@ -83,16 +76,6 @@ class Store:
             )
         with self.writing("upgrade", wait=_UPGRADE_WAIT), self._writer.transaction("upgrade") as connection:
             migrations.upgrade(connection)
-
-    @property
-    def name(self) -> str:
-        """The database's URL without its password, for messages."""
-        return self._database.name
-
-    @property
-    def immediate(self) -> bool:
-        """Whether ``find`` and ``cards`` wait for nobody: a file's readers need no lock, and no network."""
-        return self._database.path is not None
 
     def close(self) -> None:
         """Close the connections; the store is not to be used after."""
@@ -264,175 +247,6 @@ class Store:
         """
         with self._writer.transaction("curate") as connection:
             return curation.undo(connection, article, other, by, at)
-
-    def curation(self, article: int | None = None) -> list[Record]:
-        """Read all that was ever ordered and taken back, for a story or for all, in order."""
-        with self._database.answering() as connection:
-            return curation.records(connection, article)
-
-    def orders(self) -> dict[int, Orders]:
-        """Read what is in force, by story."""
-        with self._database.answering() as connection:
-            return curation.all_orders(connection)
-
-    # Serving
-
-    def find(self, key: str, *, reasons: bool = False) -> Found | None:
-        """Find the story that answers to a key, with its neighbours in the active generation.
-
-        ``key`` is a normal form (``urls.canonical``, or a story key).  ``None``
-        if no story has it; one that is removed is found, and says so.  A single
-        statement, so generation, model and neighbours belong together, and so
-        do the ``reasons`` for them, read only if asked for.
-        """
-        return reading.find(self._database, key, reasons=reasons)
-
-    def vocabulary(self, generation: int) -> bytes | None:
-        """Read the words in which a generation compared stories; ``None`` where they are not kept."""
-        with self._database.answering() as connection:
-            return reading.vocabulary(connection, generation)
-
-    def cards(self, ids: Sequence[int]) -> dict[int, Card]:
-        """Read what to show of stories, by id; unknown ids are left out.
-
-        A card may be newer than the generation that named its story, and then
-        is what a reader should see.
-        """
-        return reading.cards(self._database, ids)
-
-    def near(self, moment: int, earliest: int | None, latest: int, rows: int) -> list[tuple[int, Card]]:
-        """Read the stories nearest in time: at most ``rows`` until ``moment``, and as many after it.
-
-        Times are seconds since 1970 (UTC); only stories from ``earliest``
-        (``None`` for any) to ``latest``, both included, neither removed nor
-        undated.  Ids and cards, in no order.  A single statement, along the
-        index on the time; of stories of one second at the end, the greatest
-        ids are read before ``moment`` and the least ones after it.
-        """
-        with self._database.answering() as connection:
-            return reading.near(connection, moment, earliest, latest, rows)
-
-    def state(self) -> Hashable:
-        """Tell one state of the store from another: the same as before if nobody has written anything since.
-
-        Never the same by chance; another one perhaps without a reason.  Cheap
-        enough for every request where the store is ``immediate``.
-        """
-        return self._database.state()
-
-    @contextmanager
-    def exported(self) -> Iterator[tuple[dict[int, str], Iterator[tuple[int, bytes]]]]:
-        """Read everything that is served, from one snapshot that lasts as long as the ``with`` block.
-
-        Gives the addresses of all stories by id, but those removed, and an
-        iterator over the active generation: a story's id and its packed
-        neighbours.
-        """
-        with self._database.snapshot() as connection:
-            yield reading.urls(connection), reading.lists(connection)
-
-    # Learning
-
-    def corpus(self) -> Corpus:
-        """Read every story that is not removed, and the curated links between them, from one snapshot.
-
-        A link whose target is no story, or is removed, or is its own source,
-        is left out; of the same link from several origins the foremost place
-        counts.  A pin is a link, ahead of those of documents; a pair that is
-        blocked, either way, is none.
-        """
-        # Loaded here, for an import needs no numpy: a process without its threads may fork workers.
-        from recommender.store import corpus
-
-        with self._database.snapshot() as connection:
-            return corpus.corpus(connection)
-
-    def kept(self) -> dict[str, bytes]:
-        """Read what the newest generation keeps for the next, part by part; nothing if it keeps nothing."""
-        with self._database.snapshot() as connection:
-            return reading.kept(connection)
-
-    def keeper(self) -> int | None:
-        """Tell which generation wrote what is kept for the next, ``None`` if nothing is."""
-        with self._database.answering() as connection:
-            return reading.keeper(connection)
-
-    def revision(self) -> int:
-        """Tell the number of the last change of any story, 0 before the first."""
-        with self._database.answering() as connection:
-            return reading.revision(connection)
-
-    def changes(self, revision: int) -> list[Change]:
-        """List the stories that were new, changed or linked after a revision, in the order of that."""
-        with self._database.answering() as connection:
-            return reading.changes(connection, revision)
-
-    def lists(self, generation: int, ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
-        """Read lists of the generation that is served, by story, and the reasons for them.
-
-        Nothing of another generation.
-        """
-        with self._database.answering() as connection:
-            return reading.some_lists(connection, generation, ids)
-
-    def versions(self) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
-        """Read the ids of all stories that are not removed, ascending, and a digest of each, (n,)."""
-        from recommender.store import corpus
-
-        with self._database.snapshot() as connection:
-            return corpus.versions(connection)
-
-    def some(self, ids: NDArray[np.int64]) -> Corpus:
-        """Read some stories by id, ascending; no links."""
-        from recommender.store import corpus
-
-        with self._database.snapshot() as connection:
-            return corpus.some(connection, ids)
-
-    def links(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the curated links between stories, given by id, ascending; as ``corpus`` has them."""
-        from recommender.store import corpus
-
-        with self._database.snapshot() as connection:
-            return corpus.links_between(connection, ids)
-
-    def links_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the curated links that lead from stories or to them, by id: (m, 2), in the editors' order."""
-        from recommender.store import corpus
-
-        with self._database.snapshot() as connection:
-            return corpus.links_of(connection, ids)
-
-    # Looking after it
-
-    @contextmanager
-    def audited(self) -> Iterator[AuditReader]:
-        """Read curated links as documents give them, and what is served, all of one snapshot.
-
-        The snapshot lasts as long as the ``with`` block.
-        """
-        with self._database.snapshot() as connection:
-            yield AuditReader(connection)
-
-    def generation(self) -> Generation | None:
-        """Read which generation is active, ``None`` before the first; cheap enough for every health check."""
-        with self._database.answering() as connection:
-            return reading.generation(connection)
-
-    def status(self) -> Status:
-        """Count stories, links and dead links; goes through the whole store."""
-        with self._database.snapshot() as connection:
-            return reading.status(connection)
-
-    def fingerprints(self) -> dict[str, str]:
-        """Read the fingerprint of every origin imported, by origin: what is unchanged need not come again."""
-        with self._database.answering() as connection:
-            return reading.fingerprints(connection)
-
-    def models(self) -> list[ModelRecord]:
-        """Read the models recorded, newest first."""
-        with self._database.answering() as connection:
-            return reading.model_records(connection)
 
 
 def _find_file(database: Database, *, create: bool) -> None:
