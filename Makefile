@@ -72,7 +72,7 @@ docs: .venv/test
 # For maintainers, with uv: pin the newest versions that fit pyproject.toml. All extras but minilm: PyTorch and the
 # rest of it are 1.5 GB, and its test runs where it is installed.
 PIN = uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
-EXTRAS = --extra postgres --extra dask --extra feeds --extra notebooks --extra bm25
+EXTRAS = --extra postgres --extra dask --extra feeds --extra client --extra parquet --extra notebooks --extra bm25
 constraints:
 	$(PIN) --group build --upgrade -o constraints.txt
 	$(PIN) --group build --group test --group lint $(EXTRAS) -c constraints.txt -o tests/constraints.txt
