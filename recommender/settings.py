@@ -19,7 +19,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from recommender.errors import SettingsError
 
@@ -36,6 +42,15 @@ DEFAULT_CONFIG: Final = Path("recommender.toml")
 def _place(value: object) -> object:
     """Take for a path what is no URL: a path would lose one of a URL's slashes."""
     return value if not isinstance(value, str) or "://" in value else Path(value)
+
+
+def _listed(value: object) -> object:
+    """Take a text for a list with commas, as an environment variable has to write it."""
+    return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
+Site = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 
 class Settings(BaseSettings):
@@ -57,6 +72,12 @@ class Settings(BaseSettings):
         default=Path("models"),
         description="Folder of the trained models; to read them alone, a URL such as s3://bucket/models.",
     )
+    site: Site | Literal[""] = Field(
+        default="", description="Newsroom, of several in one service, whose stories these are, such as mic."
+    )
+    sites: Annotated[tuple[Site, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="Newsrooms that `serve` answers for beside, each under /sites/NAME/."
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address the service listens on.")
     port: int = Field(
         default=8000, ge=0, le=65_535, description="Port the service listens on; 0 takes any free one."
@@ -65,6 +86,10 @@ class Settings(BaseSettings):
     live: bool = Field(
         default=True,
         description="Whether `serve` keeps lists up to date as stories come, in a process of its own.",
+    )
+    cors: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(),
+        description="Origins whose pages may read answers: https://pub.example,https://*.pub.example, or *.",
     )
     cache: int = Field(
         default=64,
@@ -86,7 +111,10 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Write all settings as environment variables, from which a worker process can ``load`` the same."""
-        return {_variable(name): str(value) for name, value in self}
+        written = (
+            (name, ",".join(value) if isinstance(value, tuple) else str(value)) for name, value in self
+        )
+        return {_variable(name): value for name, value in written}
 
 
 def load(config: Path | None = None, **overrides: object) -> Settings:

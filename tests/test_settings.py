@@ -35,10 +35,13 @@ def test_the_defaults() -> None:
     assert settings.model_dump() == {
         "store": "sqlite:///recommender.sqlite",
         "models": Path("models"),
+        "site": "",
+        "sites": (),
         "host": "127.0.0.1",
         "port": 8000,
         "workers": 1,
         "live": True,
+        "cors": (),
         "cache": 64,
         "engine": "local",
         "scheduler": "",
@@ -142,7 +145,7 @@ def test_unknown_names_suggest_the_nearest(monkeypatch: pytest.MonkeyPatch) -> N
     ):
         load()
     path.write_text("[server]\nport = 1")
-    with pytest.raises(SettingsError, match=r"no setting 'server' .*there are: store, models, host"):
+    with pytest.raises(SettingsError, match=r"no setting 'server' .*there are: store, models, site"):
         load()
     path.unlink()
     with pytest.raises(SettingsError, match=r"no setting 'prot' \(from a flag\); did you mean 'port'"):

@@ -11,6 +11,7 @@ A server of several processes is given ``recommender.api:app_factory``, which
 reads the settings from the environment (``Settings.environment`` writes them).
 """
 
-from recommender.api.application import app_factory, create_app
+from recommender.api.application import create_app
+from recommender.api.hosting import app_factory
 
 __all__ = ["app_factory", "create_app"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +22,8 @@ from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
 from recommender.errors import StoreError
-from recommender.settings import Settings, load
+from recommender.newsrooms import Newsroom
+from recommender.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -85,15 +85,18 @@ class Application(FastAPI):
         return super().openapi()
 
 
-def create_app(settings: Settings) -> Application:
-    """Make the application for a store, which is opened when the server starts and is never created.
+def create_app(settings: Settings, site: str | None = None) -> Application:
+    """Make the application for a newsroom; its store is opened when the server starts, and never created.
+
+    It is the one that settings name, or another ``site``.
 
     If it cannot be opened then, the server starts all the same, answers 503,
     and tries again with every request.
 
     A setting that no store can have ends the start: SettingsError, MissingExtra.
     """
-    opening = Opening(settings.store, settings.models)
+    newsroom = Newsroom.of(settings, site)
+    opening = Opening(newsroom.store, newsroom.models)
     app = Application(
         opening,
         Lately(settings.cache * 1_000_000, opening),
@@ -115,15 +118,6 @@ def create_app(settings: Settings) -> Application:
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)
-    return app
-
-
-def app_factory() -> Application:
-    """Make the application from ``load()``: for servers that start it by name, in processes of their own."""
-    app = create_app(load())
-    # What is there now stays: the collector need not go through it whenever answers come and go.
-    gc.collect()
-    gc.freeze()
     return app
 
 

@@ -8,7 +8,7 @@ model validates, and describes the parameters in the OpenAPI document, as ever.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, get_origin, get_type_hints
+from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
+
+_ADDED_BY_AMP: Final = "__amp_source_origin"
+"""Where a page came from, as the AMP runtime tells everybody whom it asks; no answer hangs on it."""
 
 
 class QueryRoute(APIRoute):
@@ -48,6 +51,7 @@ class QueryRoute(APIRoute):
 def _read(model: type[BaseModel], repeatable: frozenset[str], query: bytes) -> BaseModel:
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     values: dict[str, Any] = dict(given)
+    values.pop(_ADDED_BY_AMP, None)
     for name in repeatable & values.keys():
         values[name] = [value for key, value in given if key == name]
     try:

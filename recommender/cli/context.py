@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from recommender.newsrooms import Newsroom
+from recommender.pointing import Root
 from recommender.settings import Settings
 from recommender.store import Store
 
@@ -33,9 +35,19 @@ class Context:
     )
     err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
 
+    @property
+    def newsroom(self) -> Newsroom:
+        """Whose stories and models these are."""
+        return Newsroom.of(self.settings)
+
+    @property
+    def models(self) -> Root:
+        """Where its models are."""
+        return self.newsroom.models
+
     def open(self, *, create: bool = False) -> Store:
-        """Open the store that the settings name."""
-        return Store.open(self.settings.store, create=create)
+        """Open its store."""
+        return Store.open(self.newsroom.store, create=create)
 
     def say(self, message: str) -> None:
         """Tell a person what happened, unless ``--quiet``."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from recommender.cli.context import current
 from recommender.settings import Settings
+
+_YIELDS: Final = 10
+"""Niceness of the process beside those that answer: where cores are few, readers come first."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,11 +43,12 @@ def live(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if attached:
+        os.nice(_YIELDS)
         Thread(target=_watch, args=(stop,), daemon=True).start()
     logging.basicConfig(
         level=logging.WARNING if here.quiet or attached else logging.INFO, format="%(message)s"
     )
-    follow(here.settings.store, here.settings.models, stop)
+    follow(here.newsroom.store, here.models, stop)
 
 
 def _watch(stop: Event) -> None:
@@ -59,17 +64,19 @@ def keeping(chosen: Settings) -> Iterator[None]:
         yield
         return
     stop = Event()
-    keeper = Thread(target=_keep, args=(stop,), daemon=True)
-    keeper.start()
+    keepers = [Thread(target=_keep, args=(site, stop), daemon=True) for site in {chosen.site, *chosen.sites}]
+    for keeper in keepers:
+        keeper.start()
     try:
         yield
     finally:
         stop.set()
-        keeper.join()
+        for keeper in keepers:
+            keeper.join()
 
 
-def _keep(stop: Event) -> None:
-    command = [sys.executable, "-m", "recommender", "live", "--attached"]
+def _keep(site: str, stop: Event) -> None:
+    command = [sys.executable, "-m", "recommender", "--site", site, "live", "--attached"]
     while not stop.is_set():
         # Settings come with the environment.  However this process ends, the pipe ends with it.
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603

@@ -131,7 +131,7 @@ def recompute(
         return
     verb = refresh if since_last else run_recompute
     with opened(here, engine_name, scheduler) as run, here.open() as store:
-        done = verb(store, here.settings.models, here.settings.neighbours, run, here.progress)
+        done = verb(store, here.models, here.settings.neighbours, run, here.progress)
     if json:
         here.out.print_json(data=asdict(done))
         return
@@ -154,7 +154,7 @@ def _differ(here: Context, run: engine.Engine, model: str | None, limit: int | N
     with here.open() as store:
         found = difference(
             store,
-            here.settings.models,
+            here.models,
             model,
             here.settings.neighbours,
             run,

@@ -6,15 +6,18 @@ import platform
 import sqlite3
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
-from recommender import __version__
+from recommender import __version__, newsrooms
 from recommender.cli import explaining, show
 from recommender.cli.context import FAILED, Context, current, plain
 from recommender.errors import RecommenderError
+from recommender.newsrooms import Newsroom
+from recommender.store import Store
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "sqlalchemy", "fastapi", "uvicorn")
 
@@ -22,6 +25,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "sqlalchemy", "fastapi", "uvicorn"
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(related)
+    app.command()(sites)
     app.command()(doctor)
 
 
@@ -65,6 +69,43 @@ def related(
     here.out.print(Text(plain(" · ".join(facts)) + "\n", "dim"))
     lay_out = explaining.explained if explain else show.related
     here.out.print(lay_out(answer, datetime.now(UTC)))
+
+
+def sites(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """List the newsrooms in the store, the first one without a name.
+
+    Example:  recommender --site mic import mic/; recommender sites
+    """
+    here = current(context)
+    rooms = [_site(Newsroom.of(here.settings, name)) for name in ("", *newsrooms.names(here.settings))]
+    if json:
+        here.out.print_json(data=rooms)
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("site", "stories", "links", "generation", "ranked by", ""):
+        table.add_column(column, justify="right" if column in ("stories", "links", "generation") else "left")
+    for room in rooms:
+        counts = (
+            "" if room[name] is None else f"{room[name]:,}" for name in ("stories", "links", "generation")
+        )
+        table.add_row(room["site"] or "–", *counts, room["model"], Text(plain(room["trouble"] or ""), "red"))
+    here.out.print(table)
+
+
+def _site(room: Newsroom) -> dict[str, Any]:
+    told: dict[str, Any] = dict.fromkeys(("stories", "links", "generation", "model", "trouble"))
+    try:
+        with Store.open(room.store, create=False) as store:
+            status = store.status()
+    except RecommenderError as error:  # one that is away hides none of the others
+        return {"site": room.site, **told, "trouble": f"{error.name}: {error}"}
+    told |= {"stories": status.stories - status.removed, "links": status.links}
+    if status.generation is not None:
+        told |= {"generation": status.generation.id, "model": status.generation.model}
+    return {"site": room.site, **told}
 
 
 def doctor(context: typer.Context) -> None:
@@ -111,11 +152,11 @@ def _look_at_model(here: Context, rows: list[tuple[str, str]], troubles: list[st
     from recommender import models
 
     try:
-        active = models.active(here.settings.models)
+        active = models.active(here.models)
         if active is None:
             rows.append(("active model", "none: recomputes use the default ranker"))
             return
-        model = models.load(here.settings.models, active)
+        model = models.load(here.models, active)
     except RecommenderError as error:
         troubles.append(f"{error.name}: {error}")
         return

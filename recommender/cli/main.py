@@ -40,6 +40,7 @@ def globals_(
     context: typer.Context,
     store: Annotated[str | None, typer.Option(help=_about("store"))] = None,
     models: Annotated[str | None, typer.Option(help=_about("models"), metavar="DIR")] = None,
+    site: Annotated[str | None, typer.Option(help=_about("site"), metavar="NAME")] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Settings file; ./recommender.toml if it is there. [RECOMMENDER_CONFIG]"),
@@ -54,7 +55,9 @@ def globals_(
 
     Global options stand before the verb:  recommender --store sqlite:///news.sqlite recompute
     """
-    context.obj = Context(settings.load(config, store=store, models=models), quiet, verbose)
+    context.obj = Context(
+        settings.load(config, store=store, models=models, site=site or None), quiet, verbose
+    )
 
 
 learning.register(app)

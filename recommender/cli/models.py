@@ -27,8 +27,8 @@ def list_(
     from recommender import models
 
     here = current(context)
-    active = models.active(here.settings.models)
-    found = models.listed(here.settings.models)
+    active = models.active(here.models)
+    found = models.listed(here.models)
     if json:
         here.out.print_json(data=[{**manifest, "active": manifest["id"] == active} for manifest in found])
         return
@@ -49,7 +49,7 @@ def show_(context: typer.Context, name: Name) -> None:
     from recommender import models
 
     here = current(context)
-    here.out.print_json(data=models.load(here.settings.models, name).manifest)
+    here.out.print_json(data=models.load(here.models, name).manifest)
 
 
 @app.command()
@@ -58,10 +58,10 @@ def verify(context: typer.Context, name: Annotated[str | None, typer.Argument(me
     from recommender import models
 
     here = current(context)
-    chosen = name or models.active(here.settings.models)
+    chosen = name or models.active(here.models)
     if chosen is None:
-        raise ModelNotFound(f"no model is active in {here.settings.models}; `recommender train` makes one")
-    model = models.load(here.settings.models, chosen)
+        raise ModelNotFound(f"no model is active in {here.models}; `recommender train` makes one")
+    model = models.load(here.models, chosen)
     size = sum(file["bytes"] for file in model.manifest["files"].values())
     here.out.print(show.facts([("model", model.id), ("files", f"{size:,} bytes, all as they were written")]))
 
@@ -72,7 +72,7 @@ def activate(context: typer.Context, name: Name) -> None:
     from recommender import models
 
     here = current(context)
-    models.activate(here.settings.models, name)
+    models.activate(here.models, name)
     here.say(f"{name} is active; `recommender recompute` ranks with it")
 
 
@@ -87,5 +87,5 @@ def rollback(context: typer.Context) -> None:
     from recommender import models
 
     here = current(context)
-    name = models.rollback(here.settings.models)
+    name = models.rollback(here.models)
     here.say(f"{name} is active again; `recommender recompute` ranks with it")

@@ -142,11 +142,11 @@ def _prepare(here: Context, folder: Path) -> None:
         imported = import_paths(store, [folder], here.progress)
         show.rejections(imported, here.err)
         try:
-            report = train(store, here.settings.models, progress=here.progress).report
+            report = train(store, here.models, progress=here.progress).report
         except NothingToLearn as error:
             report = {}
             here.say(f"Not trained: {error}")
-        done = recompute(store, here.settings.models, here.settings.neighbours, engine.local, here.progress)
+        done = recompute(store, here.models, here.settings.neighbours, engine.local, here.progress)
     if "systems" in report:
         here.out.print(show.evaluation(report))
     here.out.print(

@@ -51,7 +51,7 @@ def train(
         with opened(here, engine_name, scheduler) as run, here.open() as store:
             trained = run_training(
                 store,
-                here.settings.models,
+                here.models,
                 activate=activate,
                 force=force,
                 engine=run,
@@ -99,7 +99,7 @@ def _not_trained(here: Context, reason: str, *, json: bool) -> None:
     """Say why there is no new model, and what ranks: no failure, for the default ranker needs no links."""
     from recommender import default, models
 
-    active = models.active(here.settings.models)
+    active = models.active(here.models)
     if json:
         here.out.print_json(data={"model": None, "reason": reason, "active": active or default.NAME})
         return

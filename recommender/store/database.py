@@ -93,8 +93,8 @@ class Database:
     """
 
     def __init__(self, url: str, *, patience: float) -> None:
-        parsed = _parse(url)
-        self.path = _sqlite_path(parsed) if parsed.drivername == "sqlite" else None
+        parsed = parse(url)
+        self.path = sqlite_path(parsed) if parsed.drivername == "sqlite" else None
         if self.path is not None:
             parsed = parsed.set(database=str(self.path))
         self._password = parsed.password
@@ -217,7 +217,8 @@ class Database:
         return text.replace(self._password, "***") if self._password else text
 
 
-def _parse(text: str) -> URL:
+def parse(text: str) -> URL:
+    """Read the URL of a store; raises SettingsError for one that no store can have."""
     try:
         url = make_url(text)
     except (exc.ArgumentError, ValueError):
@@ -234,7 +235,8 @@ def _parse(text: str) -> URL:
     )
 
 
-def _sqlite_path(url: URL) -> Path:
+def sqlite_path(url: URL) -> Path:
+    """Find the file of a store on SQLite; raises as ``parse``."""
     if url.query or url.host:
         raise SettingsError(
             "an SQLite store is written sqlite:///path, with three slashes and nothing after it"

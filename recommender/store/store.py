@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import curation, importing, migrations, publishing
+from recommender.store import curation, importing, migrations, publishing, sites
 from recommender.store.curation import Action, Record
 from recommender.store.database import Database
 from recommender.store.feeds import Feeds
@@ -75,6 +75,7 @@ class Store(Readable):
                 f"{self.name}: its tables are older than this program, or missing; an import upgrades them"
             )
         with self.writing("upgrade", wait=_UPGRADE_WAIT), self._writer.transaction("upgrade") as connection:
+            sites.make_room(connection)
             migrations.upgrade(connection)
 
     def close(self) -> None:
