@@ -501,6 +501,7 @@ STATUSES = {
     "GET /articles": {"200", "404", "422", "503"},
     "PUT /curation": {"200", "401", "403", "404", "422", "503"},
     "DELETE /curation": {"200", "401", "403", "404", "422", "503"},
+    "POST /curation/undo": {"200", "401", "403", "404", "422", "503"},
     "GET /curation": {"200", "401", "403", "404", "422", "503"},
     "POST /articles": {"200", "401", "403", "413", "422", "503"},
     "DELETE /articles": {"204", "401", "403", "404", "422", "503"},
@@ -574,7 +575,7 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
         "articles", "clear", "curate", "curation", "drafted", "evaluation", "live", "models", "publish",
-        "ready", "related", "remove",
+        "ready", "related", "remove", "undo",
     ]  # fmt: skip
 
 

@@ -101,6 +101,31 @@ def test_every_answer_tells_the_orders_and_their_history(client: TestClient) -> 
     assert client.get("/curation", params={"url": key("a")}).json()["history"] == []
 
 
+def test_what_was_done_is_undone_one_after_the_other(client: TestClient) -> None:
+    client.put("/curation", json=PIN | {"slot": 1})
+    client.put("/curation", json=PIN | {"kind": "block"})
+    for orders, seen in (
+        ([("pin", 1)], [("b", "pinned"), ("a", "model")]),
+        ([], [("a", "model"), ("b", "model")]),
+        ([], [("a", "model"), ("b", "model")]),
+    ):
+        response = client.post("/curation/undo", json=ASKED | {"by": "Ada"})
+        assert response.status_code == 200
+        told = response.json()
+        curation_schemas.Curation.model_validate(told)
+        assert [(order["kind"], order["slot"]) for order in told["orders"]] == orders
+        assert shown(client) == seen
+    assert [(one["action"], one["by"], one["undone"]) for one in told["history"]] == [
+        ("pin", "", True),
+        ("block", "", True),
+        ("undo", "Ada", False),
+        ("undo", "Ada", False),
+    ]
+    assert client.get("/curation", params=ASKED).json() == told
+    is_problem(client.post("/curation/undo", json={"url": key("nobody")}), 404, "unknown-story")
+    is_problem(client.post("/curation/undo", json={"url": "x", "slot": 1}), 422, "invalid-request")
+
+
 def test_without_a_key_nobody_orders(address: str) -> None:
     with TestClient(create_app(Settings(store=address))) as client:
         for response in (
@@ -108,6 +133,7 @@ def test_without_a_key_nobody_orders(address: str) -> None:
             client.delete("/curation", params=ASKED | {"other": key("b")}),
             client.get("/curation", params=ASKED),
             client.get("/curation"),
+            client.post("/curation/undo", json=ASKED),
         ):
             is_problem(response, 401, "unauthorized")
             assert response.headers["www-authenticate"]

@@ -81,6 +81,16 @@ def test_a_target_that_no_story_answers_to_is_dead(store: Store) -> None:
     assert (doubt.target, doubt.given, doubt.view) == (None, (Given("a.md", 1),), None)
 
 
+def test_an_editor_who_blocks_a_link_has_looked_at_it(store: Store) -> None:
+    save(store, document(story("a"), story("b"), story("c")), document(story("b"), story("c")))
+    before = audit(store, NOW)
+    assert {("one-way", "a", "b"), ("one-way", "b", "c")} & told(before)
+    store.curate(id_of(store, "b"), id_of(store, "a"), "block", by="", at=1)
+    after = audit(store, NOW)
+    assert told(after) == {one for one in told(before) if one[1:] not in (("a", "b"), ("b", "a"))}
+    assert after.links == before.links - 1
+
+
 def test_another_address_of_the_story_itself(store: Store) -> None:
     save(store, document(story("a", original_url="https://b.example/a"), links=["https://b.example/a"]))
     assert told(audit(store, NOW)) == {("itself", "a", "a")}

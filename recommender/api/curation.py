@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recommender.api.curation_schemas import CURATION_RESPONSES, Order, PairQuery
+from recommender.api.curation_schemas import CURATION_RESPONSES, Order, PairQuery, Undone
 from recommender.api.keys import may
 from recommender.api.routes import StoryQuery, service_of
 from recommender.service import Curation
@@ -32,6 +32,16 @@ def clear(request: Request, query: Annotated[PairQuery, Query()]) -> Response:
     return _told(service_of(request).desk.clear(query.url, query.other, query.by))
 
 
+def undo(request: Request, order: Undone) -> Response:
+    """Take back what was last done about a story's list; again, what was done before that.
+
+    Where nothing is left, nothing happens.
+    """
+    desk = service_of(request).desk
+    desk.undo(order.url, order.by)
+    return _told(desk.curation(order.url))
+
+
 def curation(request: Request, query: Annotated[StoryQuery, Query()]) -> Response:
     """Give the orders about a story's list that are in force, and all that ever were: who gave them, when."""
     return _told(service_of(request).desk.curation(query.url))
@@ -44,14 +54,15 @@ def _told(curation: Curation) -> Response:
 
 def install(app: FastAPI) -> None:
     """Give the application these routes."""
-    routes: dict[str, tuple[Any, str]] = {
-        "PUT": (curate, "Pin or block a story"),
-        "DELETE": (clear, "Take back an order"),
-        "GET": (curation, "Orders and their history"),
-    }
-    for method, (route, summary) in routes.items():
+    routes: list[tuple[str, str, Any, str]] = [
+        ("PUT", "/curation", curate, "Pin or block a story"),
+        ("DELETE", "/curation", clear, "Take back an order"),
+        ("GET", "/curation", curation, "Orders and their history"),
+        ("POST", "/curation/undo", undo, "Take back the last thing done"),
+    ]
+    for method, path, route, summary in routes:
         app.router.add_api_route(
-            "/curation",
+            path,
             route,
             methods=[method],
             tags=["curation"],

@@ -52,6 +52,17 @@ class PairQuery(BaseModel):
     by: Name = ""
 
 
+class Undone(BaseModel):
+    """About which story the last thing is taken back."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"example": {"url": EXAMPLE_URL, "by": "Ada"}}
+    )
+
+    url: Address = Field(description="The story whose list it is, by its URL in any form.")
+    by: Name = ""
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

@@ -7,7 +7,7 @@ Why it is doubtful is told by what the store has; nothing is fetched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import inf
@@ -27,7 +27,7 @@ BETTER = 10
 def audit(
     store: Store, now: float, reasons: Collection[Reason] = tuple(Reason), limit: int | None = None
 ) -> Audit:
-    """Look at every curated link of one snapshot of the store.
+    """Look at every curated link of one snapshot of the store, but those that an editor has blocked.
 
     ``now`` is in seconds since 1970 (UTC).  Every reason is counted; doubts
     are kept of ``reasons``, ``limit`` each at most, foremost first: those that
@@ -38,8 +38,9 @@ def audit(
     looked = Counter[str]()
     with store.audited() as read:
         active, targets, packed = read.generation(), read.targets(), dict(read.lists())
+        blocks = read.blocks()
         for source, given in groupby(read.links(), attrgetter("source")):
-            links = _united(given)
+            links = [link for link in _united(given) if not _blocked(link.told, blocks)]
             looked.update(links=len(links), sources=1)
             views = _views(packed.get(source, b""))
             for link in links:
@@ -81,6 +82,10 @@ def _united(rows: Iterable[CuratedLink]) -> list[_Link]:
             if first != here.place:
                 link.repeats.append((here, first))
     return list(links.values())
+
+
+def _blocked(told: CuratedLink, blocks: Mapping[int, Collection[int]]) -> bool:
+    return told.target in blocks.get(told.source, ()) or told.source in blocks.get(told.target or 0, ())
 
 
 def _views(packed: bytes) -> dict[int, View]:

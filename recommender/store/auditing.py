@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from recommender.store import reading
+from recommender.store.curation import all_orders
 from recommender.store.database import chunks
 from recommender.store.reading import Generation
 from recommender.store.schema import aliases, articles, links, origins
@@ -96,6 +97,10 @@ class AuditReader:
         for source, target in self._connection.execute(_TARGETS, execution_options={"yield_per": _CHUNK}):
             found.setdefault(source, set()).add(target)
         return found
+
+    def blocks(self) -> dict[int, frozenset[int]]:
+        """Read which stories an editor keeps out of the list of each, by id."""
+        return {story: blocks for story, (_, blocks) in all_orders(self._connection).items() if blocks}
 
     def stories(self, ids: Sequence[int]) -> dict[int, Named]:
         """Read what stories are called, by id, those removed too; unknown ids are left out."""
