@@ -10,6 +10,8 @@
     ├── InvalidStory            a document that is not a story; carries the line
     ├── UnknownStory            no story in the store answers to this URL
     ├── InvalidOrder            an editor's order that cannot be, such as to pin a story to itself
+    ├── InvalidEvent            what readers are said to have done that cannot be, as to click 12 of 10
+    │   └── InvalidAnswerId     the id of no answer
     ├── Unauthorized            a request without an API key, or with one that is none
     ├── Forbidden               an API key that was made for something else
     ├── StoreError
@@ -94,6 +96,14 @@ class UnknownStory(RecommenderError, LookupError):
 
 class InvalidOrder(RecommenderError, ValueError):
     """An editor's order that cannot be, such as to pin a story to itself."""
+
+
+class InvalidEvent(RecommenderError, ValueError):
+    """What readers are said to have done that cannot be, such as to click the twelfth of ten items."""
+
+
+class InvalidAnswerId(InvalidEvent):
+    """A text that is the id of no answer."""
 
 
 class Unauthorized(RecommenderError):

@@ -190,7 +190,7 @@ def test_two_models_side_by_side(client: TestClient, store: Store, folder: Path,
     options = Options(curated="off", limit=5, explain=True)
     assert other.content == service.compared(url, "default", options).json()
     answer = other.json()
-    assert (answer["model"], len(answer["items"])) == ("default", 5)
+    assert (answer["id"], answer["model"], len(answer["items"])) == (None, "default", 5)
     assert all(item["source"] == "model" and item["why"]["parts"] for item in answer["items"])
     assert ask(client, url, "active").json()["model"] == name
 

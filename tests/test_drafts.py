@@ -190,7 +190,7 @@ def test_a_draft_is_answered(client: TestClient, recomputed: Store, news: Corpus
     assert response.status_code == 200, response.text
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
-    assert (answer["url"], answer["model"], answer["generation"]) == (None, "default", 1)
+    assert (answer["url"], answer["id"], answer["model"], answer["generation"]) == (None, None, "default", 1)
     assert [item["rank"] for item in answer["items"]] == [1, 2, 3, 4, 5]
     service = Service(recomputed, NOBODY)
     assert response.content == service.drafted(Draft(**draft), Options(limit=5, explain=True)).json()

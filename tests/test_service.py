@@ -100,6 +100,7 @@ def test_an_answer_has_the_cards_with_rank_score_and_source(newsroom: Newsroom) 
     assert answer.age == (NOW - datetime(2020, 1, 11, tzinfo=UTC)).total_seconds()
     assert orjson.loads(answer.json()) == {
         "url": answer.url,
+        "id": answer.id,
         "model": "m1",
         "generation": answer.generation,
         "items": answer.items,

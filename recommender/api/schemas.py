@@ -129,6 +129,9 @@ class Related(_Document):
     url: str | None = Field(
         description="The story's own URL, whichever of its forms was asked for; null for a draft without one."
     )
+    id: str | None = Field(
+        description="What is shown, for POST /events; null for drafts, `model` and before any recompute."
+    )
     model: str | None = Field(description="The model that ranked, null before the first recompute.")
     generation: int | None = Field(description="The recompute answered from, null before the first.")
     items: list[Item]
@@ -186,6 +189,7 @@ class Health(_Document):
 
 
 EXAMPLE_URL: Final = "https://harbour-herald.example/2026/09/old-bridge-reopens"
+EXAMPLE_ID: Final = "7-3021-c159"
 
 RELATED_CARD: Final = {
     "title": "Why the old bridge was closed for two years",
@@ -219,6 +223,7 @@ STORY_CARD: Final = RELATED_CARD | {
 }
 _RELATED: Final = {
     "url": EXAMPLE_URL,
+    "id": EXAMPLE_ID,
     "model": "20260903-1",
     "generation": 7,
     "items": [

@@ -22,8 +22,8 @@ def fill(
     filters: Filters,
     left_out: Collection[int],
     shown: Iterable[Shown],
-) -> Iterator[Shown]:
-    """Yield stories that pass, those that share a topic with ``asked`` first, then those of its type.
+) -> Iterator[tuple[int, Shown]]:
+    """Yield those that pass, by id and card: first who shares a topic with ``asked``, then who has its type.
 
     Among equals the nearest to ``moment`` (seconds since 1970, UTC) comes
     first, of two at one distance the newer.  Never those ``left_out``, by id,
@@ -39,11 +39,11 @@ def fill(
             unlike = (same.isdisjoint(topics(found)), found["type"] != kind)
             passing.append((*unlike, abs(published_at - moment), -published_at, article, found))
     titles = {_title(card) for card in (asked, *shown)}
-    for *_, found in sorted(passing, key=lambda one: one[:-1]):
+    for *_, article, found in sorted(passing, key=lambda one: one[:-1]):
         title = _title(found)
         if title not in titles:
             titles.add(title)
-            yield found
+            yield article, found
 
 
 def _title(card: Shown) -> str:

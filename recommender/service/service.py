@@ -10,17 +10,18 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
 
 from recommender.errors import UnknownStory
 from recommender.neighbours import Neighbour, copies, unpacked
-from recommender.service import learned
+from recommender.service import answer_ids, learned
 from recommender.service.choosing import Chosen, choose, known
 from recommender.service.desk import Desk
 from recommender.service.draft import Draft
 from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
+from recommender.service.items import FILLS, Placed, as_json, explainable, written
 from recommender.service.options import Options
 from recommender.service.pinning import Obeyed, placed
 from recommender.service.selection import Filters, Shown, Window
@@ -44,7 +45,8 @@ class Answer(NamedTuple):
     ``model`` and ``generation`` are ``None`` before the first recompute.
     ``age`` is the story's, in seconds, when the answer was made; ``None``
     without a date.  ``ranked`` is false for a story that no recompute has
-    seen.
+    seen.  ``id`` says what was shown (``answer_ids``), if it is a list that
+    is served.
     """
 
     url: str | None
@@ -53,6 +55,7 @@ class Answer(NamedTuple):
     texts: Sequence[str]
     age: float | None
     ranked: bool = True
+    id: str | None = None
 
     @property
     def items(self) -> list[Shown]:
@@ -61,7 +64,7 @@ class Answer(NamedTuple):
 
     def json(self) -> bytes:
         """Write the answer as HTTP and ``--json`` give it; equal answers are equal bytes."""
-        head = _json({"url": self.url, "model": self.model, "generation": self.generation})
+        head = as_json({"url": self.url, "id": self.id, "model": self.model, "generation": self.generation})
         return f'{head[:-1]},"items":[{",".join(self.texts)}]}}'.encode()
 
 
@@ -79,16 +82,10 @@ class Story:
         return orjson.dumps({"url": self.url, "generation": self.generation, **self.card})
 
 
-Placed: TypeAlias = tuple[Neighbour | None, Shown, Sequence[Shown], bool]
-"""As ``Chosen``, but without a neighbour for what fills the list."""
-
 _DEFAULTS: Final = Options()
 
 NO_STORY: Final = 0
 """An id that no story has."""
-
-ALTERNATE: Final = ("title", "publishedDateTime", "webUrl", "ampWebUrl", "provider")
-"""What is told of a copy: enough to link to it, or to credit who else has it."""
 
 
 class Service:
@@ -163,7 +160,7 @@ class Service:
         """
         story = self._find(url)
         ranked = self._ranking().ranked_by(model, story.id)
-        return self._answer(story._replace(**ranked._asdict()), options)
+        return self._answer(story._replace(**ranked._asdict()), options)._replace(id=None)
 
     def drafted(self, draft: Draft, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after a text that is no story yet.
@@ -185,7 +182,8 @@ class Service:
             card=draft.card(published),
             **ranked._asdict(),
         )
-        return self._answer(story, options.model_copy(update={"exclude": (*options.exclude, *own)}))
+        options = options.model_copy(update={"exclude": (*options.exclude, *own)})
+        return self._answer(story, options)._replace(id=None)
 
     def _ranking(self) -> Drafts:
         with self._loading:
@@ -212,15 +210,17 @@ class Service:
         shown: list[Placed] = list(chosen)
         if options.fill and len(chosen) < room:
             more = self._fill(story, filters, alike, [*pins, *chosen], left_out, blocks)
-            shown += [(None, card, (), False) for card in islice(more, room - len(chosen))]
+            filling = islice(more, room - len(chosen))
+            shown += [(Neighbour(article, 0.0, FILLS), card, (), False) for article, card in filling]
         if obeyed is not None:
             shown = list(islice(placed(pins, obeyed.places, shown), options.limit))
-        texts = [_item(rank, *one) for rank, one in enumerate(shown, 1)]
+        texts, marks = written(shown)
         if options.explain:
-            whys = self._explainer.explain(story, [one[:2] for one in shown], filters.now)
-            texts = [f'{text[:-1]},"why":{_json(why)}}}' for text, why in zip(texts, whys, strict=True)]
-        ranked = story.packed is not None
-        return Answer(story.url or None, story.model, story.generation, texts, self._age(story), ranked)
+            whys = self._explainer.explain(story, explainable(shown), filters.now)
+            texts = [f'{text[:-1]},"why":{as_json(why)}}}' for text, why in zip(texts, whys, strict=True)]
+        ranked, generation = story.packed is not None, story.generation
+        told = None if generation is None else answer_ids.write(generation, story.id, marks)
+        return Answer(story.url or None, story.model, generation, texts, self._age(story), ranked, told)
 
     def story(self, url: str) -> Story:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
@@ -268,8 +268,8 @@ class Service:
         chosen: Sequence[Chosen],
         left_out: set[int],
         blocks: Collection[int],
-    ) -> Iterator[Shown]:
-        """Yield what to show of stories near in time that are not shown yet, nor copies of what is."""
+    ) -> Iterator[tuple[int, Shown]]:
+        """Yield ids and cards of stories near in time that are not shown yet, nor copies of what is."""
         bounds = filters.window.seconds(filters.now)
         if bounds is None:
             return
@@ -290,20 +290,3 @@ class Service:
             found = self._store.find(key)
             if found is not None:
                 yield found.id
-
-
-def _item(rank: int, neighbour: Neighbour | None, card: Shown, copies: Sequence[Shown], pinned: bool) -> str:
-    """Write an item around the text of its card, which is not read."""
-    score, source = 0.0, "fill"
-    if neighbour is not None:
-        _, score, place, _ = neighbour
-        source = "pinned" if pinned else "curated" if place else "model"
-    alternates = _json([{name: copy[name] for name in ALTERNATE} for copy in copies]) if copies else "[]"
-    # A score of four decimals is the same in Python and in JSON.
-    return (
-        f'{{"rank":{rank},"score":{score},"source":"{source}",{card.text[1:-1]},"alternates":{alternates}}}'
-    )
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
