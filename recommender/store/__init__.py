@@ -7,6 +7,7 @@
     key ──Store.find──► story and neighbours ──Store.cards──► an answer
     links as given ──Store.audited──► an audit
     an editor's order ──Store.curate──► a log, and what of it is in force
+    what readers did ──Store.record_events──► a day's counts ──Store.events──► columns
 
 ``encode`` runs in worker processes; one process at a time writes; any number
 read, and see an old generation or a new one, never a mix.
@@ -15,6 +16,7 @@ read, and see an old generation or a new one, never a mix.
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.curation import Action, Kind, Orders, Record, in_force
+from recommender.store.events import Count
 from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
@@ -27,6 +29,7 @@ __all__ = [
     "AuditReader",
     "Card",
     "Change",
+    "Count",
     "CuratedLink",
     "Entry",
     "Feed",

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, reading
+from recommender.store import curation, events, reading
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recommender.corpus import Corpus, Versions
+    from recommender.events import Events
 
 
 class Readable:
@@ -162,6 +163,16 @@ class Readable:
 
         with self._database.snapshot() as connection:
             return corpus.links_of(connection, ids)
+
+    # What readers did
+
+    def events(self, since_day: int = 0) -> Events:
+        """Read what readers were shown and clicked on a day (days since 1970, UTC) and later: one snapshot.
+
+        In the order of day, generation, article, other, source and rank.
+        """
+        with self._database.snapshot() as connection:
+            return events.read(connection, since_day)
 
     # Looking after it
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -226,4 +226,22 @@ feeds = Table(
 
 They are polled ``every`` so many seconds, ``next_at`` the next time; null once the feed is gone for good.
 ``outcome`` is what became of the last poll, and ``failures`` how many have failed since one that did not.
+"""
+
+events = Table(
+    "events",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("generation", Id, ForeignKey("generations.id"), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("other_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("source", SmallInteger, primary_key=True),
+    Column("rank", SmallInteger, primary_key=True),
+    Column("shown", BigInteger, nullable=False),
+    Column("clicked", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How often readers were shown, and clicked, a story in the list of another: ``recommender.events.Events``.
+
+A row is a day's count, not an event: there is no reader in it, and no hour.
 """

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import curation, importing, migrations, publishing, sites
+from recommender.store import curation, events, importing, migrations, publishing, sites
 from recommender.store.curation import Action, Record
 from recommender.store.database import Database
+from recommender.store.events import Count
 from recommender.store.feeds import Feeds
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Keys
@@ -248,6 +249,18 @@ class Store(Readable):
         """
         with self._writer.transaction("curate") as connection:
             return curation.undo(connection, article, other, by, at)
+
+    # What readers did
+
+    def record_events(self, counts: Sequence[Count]) -> int:
+        """Add counts of what readers were shown and clicked to those that are there, in one transaction.
+
+        Those of a generation or a story that the store does not know are left
+        out: anybody can make up the id of an answer.  Returns how many were.
+        Raises StoreLocked if another transaction does not end.
+        """
+        with self._writer.transaction("events") as connection:
+            return events.record(connection, counts)
 
 
 def _find_file(database: Database, *, create: bool) -> None:
