@@ -15,9 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from recommender.api import curation, health, learned, posting, problems, reference, routes
+from recommender.api import curation, events, health, learned, posting, problems, reference, routes
 from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
+from recommender.api.counting import Counting
+from recommender.api.keys import Keyring
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
@@ -109,10 +111,13 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
+    app.state.counting = Counting(opening)
+    app.state.keyring = Keyring(opening)
     problems.install(app)
     routes.install(app)
     curation.install(app)
     posting.install(app)
+    events.install(app)
     app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}
     app.include_router(learned.router)
     app.include_router(health.router)
@@ -128,7 +133,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         opening()
     except StoreError as error:
         _log.warning("started without a store, which is tried again: %s", error)
-    yield
+    counting: Counting = app.state.counting
+    async with counting.running():
+        yield
     opening.close()
 
 

@@ -69,7 +69,8 @@ def remove(request: Request, query: Annotated[StoryQuery, Query()], _: Publisher
 
 async def limited(request: Request, most: int) -> bytes | Response:
     """Read the body of a request, or answer that it is too large; never hold more than ``most`` bytes."""
-    detail = f"A body of more than {most / 1e6:g} MB is not read; send it in parts."
+    size = f"{most / 1e6:g} MB" if most >= 1e6 else f"{most // 1024} KB"
+    detail = f"A body of more than {size} is not read; send it in parts."
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:18]) > most:  # spares whoever waits to be told to send it
         return problem(413, "content-too-large", detail)
@@ -89,16 +90,17 @@ def _stories(body: bytes) -> list[Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _invalid(f"not JSON: {error}") from None
+        raise invalid(f"not JSON: {error}") from None
     if isinstance(value, dict) and isinstance(value.get("articles"), list):
         value = value["articles"]
     stories = value if isinstance(value, list) else [value]
     if not 1 <= len(stories) <= MOST:
-        raise _invalid(f"1 to {MOST} stories are taken at once, and there are {len(stories):,}")
+        raise invalid(f"1 to {MOST} stories are taken at once, and there are {len(stories):,}")
     return stories
 
 
-def _invalid(reason: str) -> RequestValidationError:
+def invalid(reason: str) -> RequestValidationError:
+    """Make the error of a body that is not what is read here."""
     return RequestValidationError([{"loc": ("body",), "msg": reason, "type": "value_error"}])
 
 
