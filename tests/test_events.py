@@ -338,6 +338,23 @@ def test_what_is_made_up_is_taken_and_left_out(
     assert "4 counts were left out" in caplog.text
 
 
+def test_what_comes_while_others_are_written_is_for_the_next_time(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that sends all the time would have the store written all the time."""
+    writes: list[list[Count]] = []
+
+    def record(_: Store, counts: list[Count]) -> int:
+        writes.append(counts)
+        newsroom.counting.add(observed(clicked(1)))
+        return 0
+
+    monkeypatch.setattr(Store, "record_events", record)
+    newsroom.send(clicked(2))
+    asyncio.run(newsroom.counting._write())
+    assert (writes, len(newsroom.counting)) == ([[count(3, 2, (0, 1))]], 1)
+
+
 # A store that is away
 
 
@@ -395,6 +412,7 @@ def test_what_is_lost_is_told(
 
     async def serve() -> None:
         async with counting.running():
+            counting.add(observed(clicked(1)))
             await counting._write()
             for day in range(4):
                 counting._clock = lambda day=day: day * 86_400.0  # type: ignore[misc]
@@ -405,7 +423,7 @@ def test_what_is_lost_is_told(
 
     asyncio.run(serve())
     told = [(record.levelno, record.getMessage()) for record in caplog.records]
-    assert (logging.WARNING, "1 counts of what readers did are lost: too many waited") in told
+    assert (logging.WARNING, "2 counts of what readers did are lost: too many waited") in told
     assert told[-1] == (
         logging.ERROR,
         "3 counts of what readers did are lost: the store does not answer",

@@ -94,8 +94,7 @@ class Counting:
     async def _write(self) -> None:
         """Write what is there now; what comes meanwhile is for the next time."""
         left = len(self._counts)
-        while left > 0:
-            batch = self._counts.take(min(left, BATCH))
+        while left > 0 and (batch := self._counts.take(BATCH)):
             left -= len(batch)
             try:
                 unknown = await run_in_threadpool(self._record, batch)

@@ -70,7 +70,7 @@ def revoke(
         int, typer.Argument(metavar="ID", max=2**63 - 1, help="A key's id, as `keys list` shows it.")
     ],
 ) -> None:
-    """End a key: the next request that has it is refused."""
+    """End a key: the next request that has it is refused, one of events after 10 s at most."""
     here = current(context)
     with here.open() as store:
         key = store.keys.revoke(number)
