@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
 from recommender.errors import UsageError
-from recommender.neighbours import in_order
+from recommender.neighbours import Neighbour, in_order
 from recommender.pipeline.progress import Progress, silent
-from recommender.store import Store
+from recommender.store import Orders, Store
 
 
 def export(store: Store, target: Path, k: int = 50, progress: Progress = silent) -> int:
@@ -21,27 +23,41 @@ def export(store: Store, target: Path, k: int = 50, progress: Progress = silent)
     appears under its name when it is whole.  Returns how many stories were
     written; raises ``UsageError`` where ``target`` cannot be written.
     """
+    with whole(target) as partial, store.exported() as (urls, lists), partial.open("wb") as file:
+        packed, orders = dict(lists), store.orders()
+        for story, url in progress(urls.items(), len(urls), "exporting"):
+            shown = listed(story, packed.get(story, b""), urls, orders)[:k]
+            related = [
+                {
+                    "url": urls[one.article],
+                    "score": one.score,
+                    "source": "curated" if one.curated else "model",
+                }
+                for one in shown
+            ]
+            file.write(orjson.dumps({"url": url, "related": related}, option=orjson.OPT_APPEND_NEWLINE))
+    return len(urls)
+
+
+def listed(
+    story: int, packed: bytes, urls: Mapping[int, str], orders: Mapping[int, Orders]
+) -> list[Neighbour]:
+    """List the neighbours that an export has of a story, in order: neither removed nor blocked."""
+    blocks = orders[story].blocks if story in orders else ()
+    return [one for one in in_order(packed) if one.article in urls and one.article not in blocks]
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Name a file to write beside ``target``, which takes its name when the block ends well.
+
+    Raises UsageError where it cannot be written.
+    """
     partial = target.with_name(f".{target.name}.partial")
     try:
-        with store.exported() as (urls, lists), partial.open("wb") as file:
-            packed, orders = dict(lists), store.orders()
-            for story, url in progress(urls.items(), len(urls), "exporting"):
-                blocks = orders[story].blocks if story in orders else ()
-                related = [
-                    {
-                        "url": urls[one.article],
-                        "score": one.score,
-                        "source": "curated" if one.curated else "model",
-                    }
-                    for one in in_order(packed.get(story, b""))
-                    if one.article in urls and one.article not in blocks
-                ]
-                file.write(
-                    orjson.dumps({"url": url, "related": related[:k]}, option=orjson.OPT_APPEND_NEWLINE)
-                )
+        yield partial
         partial.replace(target)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
-    return len(urls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -110,10 +110,14 @@ class AuditReader:
             for row in self._connection.execute(_STORIES.where(articles.c.id.in_(chunk)))
         }
 
+    def urls(self) -> dict[int, str]:
+        """Read the address of every story that is not removed, by id."""
+        return reading.urls(self._connection)
+
     def generation(self) -> Generation | None:
         """Read the active generation; ``None`` before the first."""
         return reading.generation(self._connection)
 
-    def lists(self) -> Iterator[tuple[int, bytes]]:
+    def lists(self) -> Generator[tuple[int, bytes]]:
         """Read the active generation's packed lists, in the order of ids."""
         return reading.lists(self._connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
@@ -210,15 +210,14 @@ def urls(connection: Connection) -> dict[int, str]:
     return {row.id: row.url for row in rows}
 
 
-def lists(connection: Connection) -> Iterator[tuple[int, bytes]]:
+def lists(connection: Connection) -> Generator[tuple[int, bytes]]:
     """Read the active generation's lists, in the order of ids; see ``Store.exported``."""
-    rows = connection.execution_options(yield_per=1000).execute(
-        select(neighbours.c.article_id, neighbours.c.packed)
-        .where(neighbours.c.generation == _lists)
-        .order_by(neighbours.c.article_id)
-    )
-    for row in rows:
-        yield row.article_id, row.packed
+    query = select(neighbours.c.article_id, neighbours.c.packed).where(neighbours.c.generation == _lists)
+    with connection.execution_options(yield_per=1000).execute(
+        query.order_by(neighbours.c.article_id)
+    ) as rows:
+        for row in rows:
+            yield row.article_id, row.packed
 
 
 def generation(connection: Connection) -> Generation | None:
