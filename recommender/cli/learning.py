@@ -1,4 +1,4 @@
-"""Commands that change what is served: import, train (``training``), recompute; and evaluate and export.
+"""Commands that change what is served: import, recompute; and evaluate, ``train`` and ``export`` beside them.
 
 A command imports what it runs when it runs: the numeric libraries take longer
 to load than a small import takes.
@@ -18,6 +18,7 @@ from recommender import engine
 from recommender.cli import show, watching
 from recommender.cli.context import REJECTED, Context, current
 from recommender.cli.engines import Engine, Scheduler, opened
+from recommender.cli.exporting import export
 from recommender.cli.training import train
 from recommender.errors import UsageError
 
@@ -245,25 +246,6 @@ def evaluate(
     here.out.print(show.evaluation(report))
     if slices:
         here.out.print(show.slices(report))
-
-
-def export(
-    context: typer.Context,
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.", metavar="FILE")],
-    k: Annotated[
-        int, typer.Option("-k", min=1, max=200, help="Related stories of each story, at most.")
-    ] = 50,
-) -> None:
-    """Write every served list as JSONL, a line a story, as ranked: nothing collapsed, nothing filled.
-
-    Example:  recommender export -o related.jsonl -k 20
-    """
-    from recommender.pipeline.exporting import export as run_export
-
-    here = current(context)
-    with here.open() as store:
-        written = run_export(store, output, k, here.progress)
-    here.say(f"{written:,} stories written to {output}")
 
 
 def _date(text: str | None) -> datetime | None:
