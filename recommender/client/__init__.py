@@ -1,0 +1,88 @@
+"""A typed client of the service, sync and async: ``pip install 'recommender[client]'``.
+
+::
+
+    with Client("https://related.example") as client:
+        for item in client.related("https://news.example/bridge-closes", limit=5).items:
+            print(item.score, item.title, item.web_url)
+
+``calls`` says what is asked and how answers are read, ``attempts`` what is
+tried again and when; ``Client`` and ``AsyncClient`` only send.  It stands by
+itself: of the rest of the package nothing is loaded.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("httpx2") is None:
+    raise ImportError("recommender.client needs httpx2, not installed: pip install 'recommender[client]'")
+
+from recommender.client.answers import (
+    Alternate,
+    CuratedLink,
+    Curation,
+    Done,
+    Image,
+    Item,
+    Linked,
+    Ordered,
+    Outcome,
+    Posted,
+    Provider,
+    Ready,
+    Related,
+    Story,
+    Term,
+    Why,
+)
+from recommender.client.clients import AsyncClient, Client
+from recommender.client.options import Options, RelatedOptions
+from recommender.client.problems import (
+    ClientError,
+    Fault,
+    Forbidden,
+    NotFound,
+    ProblemError,
+    Unauthorized,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from recommender.client.reports import Compared, Data, Evaluation, Lead, Model, Models, Report, System
+
+__all__ = [
+    "Alternate",
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "Compared",
+    "CuratedLink",
+    "Curation",
+    "Data",
+    "Done",
+    "Evaluation",
+    "Fault",
+    "Forbidden",
+    "Image",
+    "Item",
+    "Lead",
+    "Linked",
+    "Model",
+    "Models",
+    "NotFound",
+    "Options",
+    "Ordered",
+    "Outcome",
+    "Posted",
+    "ProblemError",
+    "Provider",
+    "Ready",
+    "Related",
+    "RelatedOptions",
+    "Report",
+    "Story",
+    "System",
+    "Term",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "Why",
+]

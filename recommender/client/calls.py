@@ -1,0 +1,175 @@
+"""What can be asked: each request, and how its answer is read.  Nothing here sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import httpx2
+import orjson
+
+from recommender.client.answers import Curation, Posted, Ready, Related, Story, read
+from recommender.client.options import parameters
+from recommender.client.problems import ProblemError, UnexpectedAnswer, problem
+from recommender.client.reports import Evaluation, Models
+
+T = TypeVar("T")
+
+PASSING: Final = frozenset((429, 502, 503, 504))
+"""Statuses after which the same request may be answered a moment later."""
+
+MOST: Final = 500
+"""Stories that the service takes at once."""
+
+MOST_BYTES: Final = 5_000_000
+"""Bytes of a body that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request that may be sent again, for it changes nothing the second time.
+
+    ``read`` makes the answer of a response and of how often the request was
+    sent before it; it raises ClientError.  ``passing`` are the statuses after
+    which it is sent again.
+    """
+
+    method: str
+    path: str
+    read: Callable[[httpx2.Response, int], T]
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes | None = None
+    passing: frozenset[int] = PASSING
+
+
+def related(url: str, options: Mapping[str, object]) -> Call[Related]:
+    """Ask for the list of a story."""
+    return Call("GET", "related", _answer(Related), [("url", url), *parameters(options)])
+
+
+def drafted(
+    title: str, excerpt: str, draft: Mapping[str, Any] | None, options: Mapping[str, object]
+) -> Call[Related]:
+    """Ask for the list of a text that is no story yet."""
+    body = orjson.dumps({**(draft or {}), "title": title, "excerpt": excerpt})
+    return Call("POST", "related", _answer(Related), list(parameters(options)), body)
+
+
+def story(url: str) -> Call[Story]:
+    """Ask for a story."""
+    return Call("GET", "articles", _answer(Story), [("url", url)])
+
+
+def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[dict[str, Any]]]:
+    """Post stories in as few parts as the service takes; ``posted`` puts the answers together."""
+    part: list[tuple[Mapping[str, Any], bytes]] = []
+    size = 0
+    for each in stories:
+        text = orjson.dumps(each)
+        if part and (len(part) == MOST or size + len(text) > MOST_BYTES):
+            yield _part(part)
+            part, size = [], 0
+        part.append((each, text))
+        size += len(text) + 2  # a comma; the brackets are those of the first
+    if part:
+        yield _part(part)
+
+
+def posted(parts: Sequence[Mapping[str, Any]]) -> Posted:
+    """Put the answers to the parts together."""
+    counts = {name: sum(part[name] for part in parts) for name in _COUNTS}
+    return read(Posted, {**counts, "items": [item for part in parts for item in part["items"]]})
+
+
+def remove(url: str) -> Call[None]:
+    """Take a story back."""
+
+    def answer(response: httpx2.Response, before: int) -> None:
+        # Sent again, it may meet that it was done the first time.
+        if not (response.is_success or (before and response.status_code == 404)):
+            raise problem(response)
+
+    return Call("DELETE", "articles", answer, [("url", url)])
+
+
+def order(url: str, other: str, kind: str, slot: int | None, by: str) -> Call[Curation]:
+    """Pin or block a story."""
+    body = orjson.dumps({"url": url, "other": other, "kind": kind, "slot": slot, "by": by})
+    return Call("PUT", "curation", _answer(Curation), body=body)
+
+
+def clear(url: str, other: str, by: str) -> Call[Curation]:
+    """Take an order back."""
+    return Call("DELETE", "curation", _answer(Curation), [("url", url), ("other", other), ("by", by)])
+
+
+def curation(url: str) -> Call[Curation]:
+    """Ask for the orders about a story."""
+    return Call("GET", "curation", _answer(Curation), [("url", url)])
+
+
+def models() -> Call[Models]:
+    """Ask for the models."""
+    return Call("GET", "models", _answer(Models))
+
+
+def evaluation() -> Call[Evaluation]:
+    """Ask how good the served model is."""
+    return Call("GET", "evaluation", _answer(Evaluation))
+
+
+def ready() -> Call[Ready]:
+    """Ask whether stories can be answered for: not to be is an answer, too."""
+
+    def answer(response: httpx2.Response, _: int) -> Ready:
+        if response.is_success:
+            return Ready(raw=_json(response), ready=True)
+        error = problem(response)
+        if error.type != "urn:recommender:error:not-ready":
+            raise error
+        return Ready(raw=_json(response), ready=False, missing=error.errors)
+
+    return Call("GET", "health/ready", answer, passing=PASSING - {503})
+
+
+_COUNTS: Final = ("new", "changed", "unchanged", "rejected")
+
+
+def _answer(kind: type[T]) -> Callable[[httpx2.Response, int], T]:
+    def answer(response: httpx2.Response, _: int) -> T:
+        if not response.is_success:
+            raise problem(response)
+        return read(kind, _json(response))
+
+    return answer
+
+
+def _part(part: Sequence[tuple[Mapping[str, Any], bytes]]) -> Call[dict[str, Any]]:
+    def answer(response: httpx2.Response, _: int) -> dict[str, Any]:
+        if response.is_success:
+            return dict(read(Posted, _json(response)).raw)
+        error = problem(response)
+        if error.type != "urn:recommender:error:invalid-story":
+            raise error
+        return _rejected([story for story, _ in part], error)
+
+    body = b"[%b]" % b",".join(text for _, text in part)
+    return Call("POST", "articles", answer, body=body)
+
+
+def _rejected(stories: Sequence[Mapping[str, Any]], error: ProblemError) -> dict[str, Any]:
+    """Say of each story that it was rejected: the service says so at once where none of a body is a story."""
+    items = [
+        {"url": story.get("webUrl") or story.get("originalUrl"), "status": "rejected", "reason": fault.reason}
+        for story, fault in zip(stories, error.errors, strict=True)
+    ]
+    return {"new": 0, "changed": 0, "unchanged": 0, "rejected": len(items), "items": items}
+
+
+def _json(response: httpx2.Response) -> Any:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        kind = response.headers.get("content-type", "no type")
+        raise UnexpectedAnswer(f"{response.status_code} with what is not JSON ({kind}): {error}") from error

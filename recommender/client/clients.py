@@ -1,0 +1,268 @@
+"""The clients: two thin ways to send what ``calls`` describes, as ``attempts`` says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, Unpack
+
+import httpx2
+
+import recommender
+from recommender.client import calls
+from recommender.client.answers import Curation, Posted, Ready, Related, Story
+from recommender.client.attempts import FAILURES, Outcome, Policy, Send, Steps, Wait, attempts, published
+from recommender.client.calls import Call
+from recommender.client.options import Options, RelatedOptions
+from recommender.client.reports import Evaluation, Models
+
+T = TypeVar("T")
+
+_AGENT: Final = f"recommender-client/{recommender.__version__}"
+
+
+def _described(url: str, key: str | None) -> dict[str, Any]:
+    """Say what every request of a client has."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is not where a service is: it has to begin with http:// or https://")
+    keyed = {} if key is None else {"X-API-Key": key}
+    return {"base_url": url, "headers": {"User-Agent": _AGENT, "Accept": "application/json"} | keyed}
+
+
+def _request(call: Call[Any], timeout: float) -> dict[str, Any]:
+    """Say what a request has, in the words of httpx2."""
+    said = (
+        {} if call.body is None else {"content": call.body, "headers": {"Content-Type": "application/json"}}
+    )
+    return {"method": call.method, "url": call.path, "params": call.query, "timeout": timeout} | said
+
+
+class Client:
+    """A client of the service at ``url``; safe to share between threads, and to be closed.
+
+    ``key`` is an API key, for what needs one.  ``timeout`` is how many seconds of
+    silence end an attempt, ``retries`` how often a request is sent again that
+    was not answered, or with 429, 502, 503 or 504, and ``deadline`` the
+    seconds after which no further attempt begins.  ``transport`` is httpx2's;
+    ``sleep`` and ``clock`` (seconds) are for tests.
+
+    Methods raise ProblemError where the service says no, NotFound, Unauthorized
+    and Forbidden among them, Unreachable where there is no answer, and
+    UnexpectedAnswer where there is one that is not the service's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 10.0,
+        retries: int = 3,
+        deadline: float = 30.0,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._policy = Policy(timeout, retries, deadline)
+        self._http = httpx2.Client(**_described(url, key), transport=transport)
+        self._sleep = sleep
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close the connections; the client is not to be used after."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def related(self, url: str, **options: Unpack[RelatedOptions]) -> Related:
+        """Ask for the stories to read after the one at ``url``, any form of its address."""
+        return self._ask(calls.related(url, options))
+
+    def drafted(
+        self,
+        title: str = "",
+        excerpt: str = "",
+        *,
+        draft: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> Related:
+        """Ask for the stories to read after a text; ``draft`` has what else is known, as a story has it."""
+        return self._ask(calls.drafted(title, excerpt, draft, options))
+
+    def story(self, url: str) -> Story:
+        """Ask for the story at ``url``."""
+        return self._ask(calls.story(url))
+
+    def publish(self, stories: Iterable[Mapping[str, Any]]) -> Posted:
+        """Save stories, in the fields of the seed document, in parts of 500 at most.
+
+        Each is told of by itself, in order, those that were rejected too.  An
+        error ends it after the parts before: to publish all of it again is safe.
+        """
+        return self._drive(published(calls.publish(stories), self._policy, self._clock))
+
+    def remove(self, url: str) -> None:
+        """Take a story back."""
+        self._ask(calls.remove(url))
+
+    def pin(self, url: str, other: str, slot: int | None = None, by: str = "") -> Curation:
+        """Pin a story into the list of another, at a place from 1 or the first that is free."""
+        return self._ask(calls.order(url, other, "pin", slot, by))
+
+    def block(self, url: str, other: str, by: str = "") -> Curation:
+        """Block a story from the list of another."""
+        return self._ask(calls.order(url, other, "block", None, by))
+
+    def clear(self, url: str, other: str, by: str = "") -> Curation:
+        """Take back the order about two stories, if there is one."""
+        return self._ask(calls.clear(url, other, by))
+
+    def curation(self, url: str) -> Curation:
+        """Ask what was ordered about a story's list."""
+        return self._ask(calls.curation(url))
+
+    def models(self) -> Models:
+        """Ask which models there are."""
+        return self._ask(calls.models())
+
+    def evaluation(self) -> Evaluation:
+        """Ask how good the model is whose lists are served."""
+        return self._ask(calls.evaluation())
+
+    def ready(self) -> Ready:
+        """Ask whether stories can be answered for; not to be ready is an answer and no error."""
+        return self._ask(calls.ready())
+
+    def _ask(self, call: Call[T]) -> T:
+        return self._drive(attempts(call, self._policy, self._clock))
+
+    def _drive(self, steps: Steps[T]) -> T:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as done:
+                answer: T = done.value
+                return answer
+            outcome = self._sleep(step.seconds) if isinstance(step, Wait) else self._send(step)
+
+    def _send(self, step: Send) -> Outcome:
+        try:
+            return self._http.request(**_request(*step))
+        except FAILURES as error:
+            return error
+
+
+class AsyncClient:
+    """``Client`` for asyncio: the same, awaited; ``async with`` closes it."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 10.0,
+        retries: int = 3,
+        deadline: float = 30.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._policy = Policy(timeout, retries, deadline)
+        self._http = httpx2.AsyncClient(**_described(url, key), transport=transport)
+        self._sleep = sleep
+        self._clock = clock
+
+    async def close(self) -> None:
+        """As ``Client.close``."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def related(self, url: str, **options: Unpack[RelatedOptions]) -> Related:
+        """As ``Client.related``."""
+        return await self._ask(calls.related(url, options))
+
+    async def drafted(
+        self,
+        title: str = "",
+        excerpt: str = "",
+        *,
+        draft: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> Related:
+        """As ``Client.drafted``."""
+        return await self._ask(calls.drafted(title, excerpt, draft, options))
+
+    async def story(self, url: str) -> Story:
+        """As ``Client.story``."""
+        return await self._ask(calls.story(url))
+
+    async def publish(self, stories: Iterable[Mapping[str, Any]]) -> Posted:
+        """As ``Client.publish``."""
+        return await self._drive(published(calls.publish(stories), self._policy, self._clock))
+
+    async def remove(self, url: str) -> None:
+        """As ``Client.remove``."""
+        await self._ask(calls.remove(url))
+
+    async def pin(self, url: str, other: str, slot: int | None = None, by: str = "") -> Curation:
+        """As ``Client.pin``."""
+        return await self._ask(calls.order(url, other, "pin", slot, by))
+
+    async def block(self, url: str, other: str, by: str = "") -> Curation:
+        """As ``Client.block``."""
+        return await self._ask(calls.order(url, other, "block", None, by))
+
+    async def clear(self, url: str, other: str, by: str = "") -> Curation:
+        """As ``Client.clear``."""
+        return await self._ask(calls.clear(url, other, by))
+
+    async def curation(self, url: str) -> Curation:
+        """As ``Client.curation``."""
+        return await self._ask(calls.curation(url))
+
+    async def models(self) -> Models:
+        """As ``Client.models``."""
+        return await self._ask(calls.models())
+
+    async def evaluation(self) -> Evaluation:
+        """As ``Client.evaluation``."""
+        return await self._ask(calls.evaluation())
+
+    async def ready(self) -> Ready:
+        """As ``Client.ready``."""
+        return await self._ask(calls.ready())
+
+    async def _ask(self, call: Call[T]) -> T:
+        return await self._drive(attempts(call, self._policy, self._clock))
+
+    async def _drive(self, steps: Steps[T]) -> T:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as done:
+                answer: T = done.value
+                return answer
+            outcome = await (self._sleep(step.seconds) if isinstance(step, Wait) else self._send(step))
+
+    async def _send(self, step: Send) -> Outcome:
+        try:
+            return await self._http.request(**_request(*step))
+        except FAILURES as error:
+            return error
