@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -132,6 +133,24 @@ def test_one_story(client: TestClient) -> None:
     answer = client.get("/articles", params={"url": "http://news.example/a"}).json()
     assert (answer["url"], answer["title"]) == ("https://www.news.example/a", HOSTILE)
     assert answer["generation"] == 1
+
+
+def test_amp_lists_read_an_answer_as_it_is(client: TestClient) -> None:
+    """amp-list takes a list at the top, by its name, of objects whose fields a template names."""
+    page = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"<amp-list.*?</amp-list>", page, re.DOTALL)
+    (name,) = re.findall(r' items="(\w+)"', example)
+    (asked,) = re.findall(r' src="https://related\.example([^"]+)"', example)
+    parameters = {each: values for each, values in parse_qs(urlsplit(asked).query).items() if each != "url"}
+    response = client.get(urlsplit(asked).path, params={**ASKED, **parameters})
+    assert response.headers["content-type"] == "application/json"
+    items = response.json()[name]
+    assert len(items) == 3
+    fields = re.findall(r"{{(\w+)}}", example)
+    assert fields == ["webUrl", "title"]
+    # A template writes text as text, and has no words for null.
+    assert all(isinstance(item[field], str) for item in items for field in fields)
+    assert all(item["webUrl"].startswith("https://") for item in items)
 
 
 def test_head_is_get_without_the_body(client: TestClient) -> None:
