@@ -15,7 +15,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from recommender.api import curation, events, health, learned, posting, problems, reference, routes
+from recommender.api import (
+    curation,
+    describing,
+    events,
+    health,
+    learned,
+    posting,
+    problems,
+    reference,
+    routes,
+)
 from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
 from recommender.api.counting import Counting
@@ -83,7 +93,7 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Describe the API; made once."""
         if self.openapi_schema is None:
-            _describe_problems(super().openapi())
+            describing.complete(super().openapi())
         return super().openapi()
 
 
@@ -145,13 +155,3 @@ async def _docs(request: Request) -> Response:
 
 async def _start() -> Response:
     return RedirectResponse("docs")
-
-
-def _describe_problems(document: dict[str, Any]) -> None:
-    """Move the schema of problems to their media type; FastAPI files every model under the route's own."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                if problems.MEDIA_TYPE in content:
-                    content[problems.MEDIA_TYPE] |= content.pop("application/json")

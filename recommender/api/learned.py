@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter
@@ -19,6 +19,9 @@ class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class Model(_Told):
     """A model that was trained on this store."""
 
@@ -27,7 +30,7 @@ class Model(_Told):
     stories: int | None = Field(description="Stories it was trained with.")
     links: int | None = Field(description="Curated links it learned from.")
     ndcg: float | None = Field(description="nDCG@10, cold, of its settings; null where links were too few.")
-    interval: tuple[float, float] | None = Field(description="95 % bootstrap interval of that.")
+    interval: Interval | None = Field(description="95 % bootstrap interval of that.")
     active: bool | None = Field(description="Whether the next recompute uses it; null if it cannot be told.")
     served: bool = Field(description="Whether the lists that are served are its.")
 
@@ -46,7 +49,7 @@ class Lead(_Told):
     """How far one is ahead of another in nDCG, and the paired 95 % interval of that."""
 
     mean: float
-    interval: tuple[float, float]
+    interval: Interval
 
 
 class System(_Told):
@@ -57,7 +60,7 @@ class System(_Told):
     mrr: float
     map: float
     p_at_1: float = Field(alias="p@1")
-    interval: tuple[float, float] = Field(description="95 % bootstrap interval of nDCG.")
+    interval: Interval = Field(description="95 % bootstrap interval of nDCG.")
     coverage: float
     short: float
     catalogue: float

@@ -69,11 +69,9 @@ def _parameter(parameter: Mapping[str, Any]) -> str:
 
 def _body(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
     for content in body["content"].values():
-        schema = content["schema"]
-        if "$ref" in schema:
-            schema = schemas[schema["$ref"].rsplit("/", 1)[-1]]
+        schema = _resolved(content["schema"], schemas)
         # Of a body that may be several things, the first is what is told of.
-        schema = {**schema.get("anyOf", [{}])[0], **schema}
+        schema = {**_resolved(schema.get("anyOf", [{}])[0], schemas), **schema}
         fields = (
             f"<tr><td><code>{escape(name)}</code><td>{escape(field.get('description', ''))}</tr>"
             for name, field in schema["properties"].items()
@@ -81,6 +79,11 @@ def _body(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
         head = f"<p>{escape(schema['description'])}</p><table><tr><th>Field<th>Meaning</tr>"
         yield f"{head}{''.join(fields)}</table>"
         yield _example("Body", schema["example"])
+
+
+def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = schemas[schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
+    return found
 
 
 def _example(said: str, example: Any) -> str:

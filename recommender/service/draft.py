@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -21,7 +22,7 @@ from pydantic.config import JsonDict
 
 from recommender import articles
 from recommender.articles import Article
-from recommender.service.options import moment
+from recommender.service.options import MOMENTS, moment
 from recommender.urls import MAX_LENGTH, canonical
 
 _Name = Annotated[str, StringConstraints(max_length=200)]
@@ -31,6 +32,9 @@ def _address(url: str) -> str:
     if url:
         canonical(url)
     return url
+
+
+_MOMENT_SCHEMA: Final[JsonDict] = {"anyOf": [*MOMENTS, {"type": "null"}]}
 
 
 class Source(BaseModel):
@@ -63,7 +67,9 @@ class Draft(BaseModel):
 
     title: str = Field(default="", max_length=1_000, description="The headline.")
     excerpt: str = Field(default="", max_length=20_000, description="A paragraph or more of the text.")
-    published_date_time: Annotated[AwareDatetime | None, BeforeValidator(moment)] = Field(
+    published_date_time: Annotated[
+        AwareDatetime | None, BeforeValidator(moment), WithJsonSchema(_MOMENT_SCHEMA)
+    ] = Field(
         default=None, description="When it comes out: a date, or a time with its zone. Now, if not given."
     )
     provider: Source = Field(default=Source(), description="Who will publish it.")

@@ -14,8 +14,10 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from recommender.neighbours import Curated
 from recommender.urls import canonical
@@ -37,6 +39,13 @@ def moment(value: object, of_day: time = time.min) -> object:
     return value
 
 
+MOMENTS: Final[tuple[JsonDict, ...]] = (
+    {"type": "string", "format": "date"},
+    {"type": "string", "format": "date-time"},
+)
+"""What ``moment`` reads, as JSON Schema."""
+
+_MOMENT_SCHEMA: Final[JsonDict] = {"anyOf": [*MOMENTS]}
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(str.casefold)]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=50)]
 
@@ -53,12 +62,20 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(default=10, ge=1, le=50, description="Most stories to show.")
-    since: Annotated[AwareDatetime | None, BeforeValidator(lambda value: moment(value, time.min))] = Field(
+    since: Annotated[
+        AwareDatetime | None,
+        BeforeValidator(lambda value: moment(value, time.min)),
+        WithJsonSchema(_MOMENT_SCHEMA),
+    ] = Field(
         default=None,
         description="Only stories published at this time or later: a date, or a time with its zone.",
         examples=["2020-06-01"],
     )
-    until: Annotated[AwareDatetime | None, BeforeValidator(lambda value: moment(value, time.max))] = Field(
+    until: Annotated[
+        AwareDatetime | None,
+        BeforeValidator(lambda value: moment(value, time.max)),
+        WithJsonSchema(_MOMENT_SCHEMA),
+    ] = Field(
         default=None,
         description="Only stories published at this time or earlier; a date includes its whole day, in UTC.",
         examples=["2020-06-30T12:00:00Z"],
