@@ -198,6 +198,18 @@ def test_an_editor_s_orders(client: Any) -> None:
     assert told.orders == ()
     assert [line.action for line in told.history] == ["pin", "block", "clear", "clear"]
     assert told.history[0].at.tzinfo is not None
+    assert [order.other for order in client.undo(key("asked")).orders] == ["https://www.news.example/b"]
+
+
+def test_what_readers_did_is_counted(client: Any) -> None:
+    shown = client.related(key("asked"))
+    assert shown.id is not None
+    client.count(
+        [{"answer": shown.id, "kind": "impression"}, {"answer": shown.id, "kind": "click", "rank": 1}]
+    )
+    with pytest.raises(ProblemError, match="0 of 1 events") as caught:
+        client.count([{"answer": shown.id, "kind": "click", "rank": 3}])
+    assert [fault.name for fault in caught.value.errors] == ["events[0]"]
 
 
 def test_models_evaluation_and_readiness(client: Any) -> None:
@@ -391,7 +403,7 @@ def test_answers_have_the_fields_that_the_api_describes() -> None:
         for name, model in vars(module).items()
         if inspect.isclass(model) and hasattr(model, "model_fields") and not name.startswith("_")
     }
-    asked = {"Problem", "Fault", "Health", "Order", "PairQuery"}
+    asked = {"Problem", "Fault", "Health", "Order", "PairQuery", "Undone"}
     own = {
         name: kind
         for module in (answers, reports)
@@ -501,6 +513,17 @@ def test_what_passes_is_tried_again(meeting: Make, clock: Clock, outcome: int | 
     assert len({request.content for request in seen}) == 1
     assert len(clock.waits) == 3
     assert all(0 <= wait <= FIRST * 2**place for place, wait in enumerate(clock.waits))
+
+
+@pytest.mark.parametrize("name", ["undo", "count"])
+@pytest.mark.parametrize("outcome", [503, httpx2.ReadTimeout("x")])
+def test_what_would_happen_twice_is_sent_once(
+    meeting: Make, clock: Clock, outcome: int | Exception, name: str
+) -> None:
+    answer, seen = failing(outcome)
+    with pytest.raises(ClientError):
+        getattr(meeting(answer), name)(key("a") if name == "undo" else [{}])
+    assert (len(seen), clock.waits) == (1, [])
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 422, 500, 501])

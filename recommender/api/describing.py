@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from recommender.api import accepting
+from recommender.api import accepting, events
 from recommender.api.problems import MEDIA_TYPE
 
 
 def complete(document: dict[str, Any]) -> None:
     """Make a document that FastAPI wrote true, in place."""
-    document["components"]["schemas"] |= accepting.SCHEMAS
+    document["components"]["schemas"] |= accepting.SCHEMAS | events.SCHEMAS
     for operation in _operations(document):
         for response in operation["responses"].values():
             content = response.get("content", {})

@@ -26,55 +26,58 @@ MOST: Final = 500
 
 _ANSWER: Final = {"type": "string", "description": "The `id` of the answer."}
 _RANK: Final = {"type": "integer", "minimum": 1, "maximum": 50}
-_EVENT: Final = {
-    "oneOf": [
-        {
-            "type": "object",
-            "description": "A reader was shown items: those `ranks`, or all.",
-            "properties": {
-                "answer": _ANSWER,
-                "kind": {"const": "impression"},
-                "ranks": {"type": "array", "items": _RANK},
-            },
-            "required": ["answer", "kind"],
-            "additionalProperties": False,
+SCHEMAS: Final[dict[str, Any]] = {
+    "Impression": {
+        "type": "object",
+        "title": "Impression",
+        "description": "A reader was shown items: those `ranks`, or all.",
+        "properties": {
+            "answer": _ANSWER,
+            "kind": {"const": "impression"},
+            "ranks": {"type": "array", "items": _RANK},
         },
-        {
-            "type": "object",
-            "description": "A reader clicked an item.",
-            "properties": {"answer": _ANSWER, "kind": {"const": "click"}, "rank": _RANK},
-            "required": ["answer", "kind", "rank"],
-            "additionalProperties": False,
-        },
-    ]
-}
-BODY: Final[dict[str, Any]] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "description": "JSON, whatever `Content-Type` it is sent as.",
-                "properties": {
-                    "events": {
-                        "type": "array",
-                        "items": _EVENT,
-                        "minItems": 1,
-                        "maxItems": MOST,
-                        "description": "Each with the `id` of an `answer` and its `kind`: an `impression` of "
-                        "all its items, or of some `ranks`; or a `click` on the item of a `rank`.",
-                    }
-                },
-                "required": ["events"],
-                "example": {
-                    "events": [
-                        {"answer": EXAMPLE_ID, "kind": "impression"},
-                        {"answer": EXAMPLE_ID, "kind": "click", "rank": 1},
+        "required": ["answer", "kind"],
+        "additionalProperties": False,
+    },
+    "Click": {
+        "type": "object",
+        "title": "Click",
+        "description": "A reader clicked an item.",
+        "properties": {"answer": _ANSWER, "kind": {"const": "click"}, "rank": _RANK},
+        "required": ["answer", "kind", "rank"],
+        "additionalProperties": False,
+    },
+    "Events": {
+        "type": "object",
+        "title": "Events",
+        "description": "JSON, whatever `Content-Type` it is sent as.",
+        "properties": {
+            "events": {
+                "type": "array",
+                "items": {
+                    "oneOf": [
+                        {"$ref": "#/components/schemas/Impression"},
+                        {"$ref": "#/components/schemas/Click"},
                     ]
                 },
+                "minItems": 1,
+                "maxItems": MOST,
+                "description": "Each with the `id` of an `answer` and its `kind`: an `impression` of "
+                "all its items, or of some `ranks`; or a `click` on the item of a `rank`.",
             }
-        }
+        },
+        "required": ["events"],
+        "example": {
+            "events": [
+                {"answer": EXAMPLE_ID, "kind": "impression"},
+                {"answer": EXAMPLE_ID, "kind": "click", "rank": 1},
+            ]
+        },
     },
+}
+_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Events"}}},
 }
 
 
@@ -123,5 +126,5 @@ def install(app: FastAPI) -> None:
         summary="Count what readers did",
         response_model=None,
         responses=problems_of(401, 403, 413, 422, 503),
-        openapi_extra={"requestBody": BODY},
+        openapi_extra={"requestBody": _BODY},
     )

@@ -152,9 +152,13 @@ class Item(Card):
 
 @answer
 class Related(Answer):
-    """The related stories of a story, best first; ``url`` is its own, ``None`` for a draft without one."""
+    """The related stories of a story, best first; ``url`` is its own, ``None`` for a draft without one.
+
+    ``id`` says what was shown, for ``Client.count``; ``None`` where there is nothing to count by.
+    """
 
     url: str | None
+    id: str | None = None
     model: str | None
     generation: int | None
     items: tuple[Item, ...]

@@ -81,7 +81,7 @@ def attempts(call: Call[T], policy: Policy, clock: Callable[[], float]) -> Steps
         wait = random.uniform(0, min(LONGEST, FIRST * 2 ** min(before, 9)))  # noqa: S311  (no secret)
         if response is not None:
             wait += retry_after(response)
-        if before == policy.retries or clock() + wait >= ends:
+        if call.once or before == policy.retries or clock() + wait >= ends:
             if response is not None:
                 return call.read(response, before)
             raise Unreachable(

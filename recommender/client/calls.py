@@ -28,7 +28,7 @@ MOST_BYTES: Final = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A request that may be sent again, for it changes nothing the second time.
+    """A request, which may be sent again, for it changes nothing the second time; or ``once`` alone.
 
     ``read`` makes the answer of a response and of how often the request was
     sent before it; it raises ClientError.  ``passing`` are the statuses after
@@ -41,6 +41,7 @@ class Call(Generic[T]):
     query: Sequence[tuple[str, str]] = ()
     body: bytes | None = None
     passing: frozenset[int] = PASSING
+    once: bool = False
 
 
 def related(url: str, options: Mapping[str, object]) -> Call[Related]:
@@ -107,6 +108,22 @@ def clear(url: str, other: str, by: str) -> Call[Curation]:
 def curation(url: str) -> Call[Curation]:
     """Ask for the orders about a story."""
     return Call("GET", "curation", _answer(Curation), [("url", url)])
+
+
+def undo(url: str, by: str) -> Call[Curation]:
+    """Undo what was last done about a story; twice, it would undo two things."""
+    body = orjson.dumps({"url": url, "by": by})
+    return Call("POST", "curation/undo", _answer(Curation), body=body, once=True)
+
+
+def count(events: Sequence[Mapping[str, Any]]) -> Call[None]:
+    """Tell what readers were shown and clicked; twice, it would be counted twice."""
+
+    def answer(response: httpx2.Response, _: int) -> None:
+        if not response.is_success:
+            raise problem(response)
+
+    return Call("POST", "events", answer, body=orjson.dumps({"events": events}), once=True)
 
 
 def models() -> Call[Models]:

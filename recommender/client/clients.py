@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
 
@@ -125,6 +125,14 @@ class Client:
         """Take back the order about two stories, if there is one."""
         return self._ask(calls.clear(url, other, by))
 
+    def undo(self, url: str, by: str = "") -> Curation:
+        """Undo what was last done about a story's list; sent once, whatever comes of it."""
+        return self._ask(calls.undo(url, by))
+
+    def count(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Count what readers were shown and clicked, 1 to 500 events; sent once, whatever comes of it."""
+        self._ask(calls.count(events))
+
     def curation(self, url: str) -> Curation:
         """Ask what was ordered about a story's list."""
         return self._ask(calls.curation(url))
@@ -231,6 +239,14 @@ class AsyncClient:
     async def clear(self, url: str, other: str, by: str = "") -> Curation:
         """As ``Client.clear``."""
         return await self._ask(calls.clear(url, other, by))
+
+    async def undo(self, url: str, by: str = "") -> Curation:
+        """As ``Client.undo``."""
+        return await self._ask(calls.undo(url, by))
+
+    async def count(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """As ``Client.count``."""
+        await self._ask(calls.count(events))
 
     async def curation(self, url: str) -> Curation:
         """As ``Client.curation``."""
