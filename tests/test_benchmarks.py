@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import ours, record
+from benchmarks import exporting, ours, record
 from benchmarks.apart import Meter, keep, measure
 from benchmarks.asking import ask, even, ndcg, others
 from benchmarks.news import news
@@ -148,3 +148,11 @@ def test_a_machine_is_described_not_named() -> None:
     assert facts["cores"] >= 1
     assert "numpy" in facts["libraries"]
     assert set(facts) == {"cpu", "cores", "memory_gb", "system", "python", "libraries"}
+
+
+def test_every_format_is_exported(tmp_path: Path) -> None:
+    rows = exporting.measured(1_000, tmp_path)
+    assert [row.name for row in rows] == ["JSONL", "Parquet", "static", "static, unchanged"]
+    assert all(row.seconds > 0 and row.size > 1_000 for row in rows)
+    assert rows[2].size == rows[3].size
+    assert len(list((tmp_path / "static").glob("*/*.json"))) == 1_000
