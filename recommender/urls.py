@@ -125,7 +125,7 @@ def _normalised(url: str) -> str:
         host, path, query = _split(target)
         host = _host(host)
     key = f"https://{host}{_path(path)}{_query(query)}"
-    if key != url and _is_cache(host):
+    if key != url and (_is_cache(host) or _is_viewer(host)):
         # Only now it may have become readable: a doubled slash is gone, for instance.
         return _normalised(key)
     if len(key) > MAX_LENGTH:

@@ -281,6 +281,8 @@ ADDRESSES = st.builds(
 @example("http://a.b:443/")
 @example("https://www.amp.www.a.b/story-1/index.html/amp/amp%20/")
 @example("https://cdn.ampproject.org/c/s/cdn.ampproject.org/c/s//x.y/z")
+@example("https://www.google.com//amp/s/news.example/x")
+@example("http://google.co.uk//amp/^.")
 def test_canonical_is_idempotent_and_raises_nothing_else(url: str) -> None:
     try:
         key = canonical(url)
