@@ -202,7 +202,7 @@ def _cached(host: str, path: str, query: str) -> str | None:
     """Return the address that an AMP cache's or viewer's address stands for, ``None`` for any other."""
     if not _is_cache(host) and not _is_viewer(host):
         return None
-    found = (_CACHED if _is_cache(host) else _VIEWED).fullmatch(path)
+    found = (_CACHED if _is_cache(host) else _VIEWED).fullmatch(path.lstrip("/"))
     if found is None:
         return None
     return f"{'https' if found[1] else 'http'}://{found[2]}{'?' if query else ''}{query}"

@@ -75,6 +75,7 @@ def test_forms_of_one_address_have_one_key(form: str) -> None:
         "https://news-example.cdn.ampproject.org/v/s/news.example/2020/06/a-story-of-cops-22976063?amp_js_v=a6&usqp=mq3",
         "http://news-example.cdn.ampproject.org/c/news.example/2020/06/a-story-of-cops-22976063/amp#x",
         "https://www.google.com/amp/s/news.example/2020/06/a-story-of-cops-22976063/amp",
+        "https://www.google.com//amp/s/news.example/2020/06/a-story-of-cops-22976063/amp",
         "https://www.google.co.uk/amp/s/amp.news.example/2020/06/a-story-of-cops-22976063",
         "https://cdn.ampproject.org/c/s/www.google.com/amp/s/news.example/2020/06/a-story-of-cops-22976063",
     ],
