@@ -32,7 +32,7 @@ def described(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for name in ("items", "additionalProperties"):
             if isinstance(schema.get(name), dict):
                 yield from below(schema[name], f"{where}.{name}")
-        for number, each in enumerate(schema.get("anyOf", ())):
+        for number, each in enumerate([*schema.get("anyOf", ()), *schema.get("oneOf", ())]):
             yield from below(each, f"{where}.{number}")
         for name, each in schema.get("properties", {}).items():
             yield from below(each, f"{where}.{name}")
