@@ -529,7 +529,12 @@ STATUSES = {
     "GET /evaluation": {"200", "503"},
     "GET /health/live": {"200"},
     "GET /health/ready": {"200", "503"},
+    "GET /metrics": {"200"},
 }
+
+
+PLAIN = {"/metrics"}
+"""Paths that answer in text, not in JSON."""
 
 
 def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -554,6 +559,9 @@ def test_every_path_answers_as_described_with_its_examples(
         }
         response = client.get(path, params=examples)
         assert response.status_code == 200, response.text
+        if path in PLAIN:
+            assert response.headers["content-type"].startswith("text/plain")
+            continue
         model(openapi, operation, "200").model_validate(response.json())
 
 
@@ -570,6 +578,10 @@ def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, An
         for status, response in operation["responses"].items():
             if status == "204":
                 assert "content" not in response
+                continue
+            if name.split()[1] in PLAIN:
+                assert list(response["content"]) == ["text/plain"]
+                assert response["content"]["text/plain"]["example"].startswith("# HELP ")
                 continue
             media = "application/json" if status == "200" else "application/problem+json"
             assert list(response["content"]) == [media]
@@ -594,8 +606,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
-        "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "live", "models",
-        "publish", "ready", "related", "remove", "undo",
+        "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "live", "metrics",
+        "models", "publish", "ready", "related", "remove", "undo",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 from stories import document, packed, save, story
 
 from recommender.events import Events
-from recommender.store import Count, Store
+from recommender.store import Count, Store, Total
 from recommender.store import events as stored
 
 
@@ -118,3 +118,23 @@ def test_who_counts_needs_no_numpy() -> None:
     program = "import recommender.store.events, sys; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+def test_totals_are_by_model_source_and_rank(known: Store) -> None:
+    assert known.event_totals() == []
+    assert known.publish("m1", [(1, packed((2, 0.9)))]) == 3
+    counts = [count(3, 1), count(4, day=20_001), count(5, 2, article=3), count(6, 3, generation=3)]
+    others = [count(7, 1, generation=2), count(8, rank=2), count(9, source=0)]
+    known.record_events(counts + others)
+    assert known.event_totals() == [
+        Total("m1", 0, 1, 9, 0),
+        Total("m1", 2, 1, 18, 6),
+        Total("m1", 2, 2, 8, 0),
+        Total("m2", 2, 1, 7, 1),
+    ]
+    assert all(type(number) is int for total in known.event_totals() for number in total[1:])
+
+
+def test_totals_of_more_than_a_number_of_32_bits(known: Store) -> None:
+    known.record_events([count(2**40), count(2**40, day=20_001)])
+    assert known.event_totals() == [Total("m1", 2, 1, 2**41, 0)]

@@ -21,6 +21,7 @@ from recommender.api import (
     events,
     health,
     learned,
+    metrics,
     posting,
     problems,
     reference,
@@ -131,6 +132,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}
     app.include_router(learned.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_api_route("/", _start, include_in_schema=False)
     return app

@@ -16,7 +16,7 @@ read, and see an old generation or a new one, never a mix.
 from recommender.entries import AliasKind, Entry, Version, encode, share
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.curation import Action, Kind, Orders, Record, in_force
-from recommender.store.events import Count
+from recommender.store.events import Count, Total
 from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
@@ -45,6 +45,7 @@ __all__ = [
     "Saved",
     "Status",
     "Store",
+    "Total",
     "Version",
     "encode",
     "in_force",

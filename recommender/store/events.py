@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Column, Connection, select, text
+from sqlalchemy import Column, Connection, func, select, text
 
 from recommender.events import Events
 from recommender.store.database import chunks
@@ -30,6 +30,16 @@ class Count(NamedTuple):
     generation: int
     article: int
     other: int
+    source: int
+    rank: int
+    shown: int
+    clicked: int
+
+
+class Total(NamedTuple):
+    """How often what a model, or what a source, had at a rank was shown and clicked, on all days."""
+
+    model: str
     source: int
     rank: int
     shown: int
@@ -68,6 +78,31 @@ def _known(connection: Connection, column: Column[Any], ids: Collection[int]) ->
         for chunk in chunks(list(ids))
         for row in connection.execute(select(column).where(column.in_(chunk)))
     }
+
+
+def totals(connection: Connection) -> list[Total]:
+    """Add up all counts; see ``Store.event_totals``."""
+    # Summed before it is joined: generations are few, and rows are many.
+    by_generation = (
+        select(
+            events.c.generation,
+            events.c.source,
+            events.c.rank,
+            func.sum(events.c.shown).label("shown"),
+            func.sum(events.c.clicked).label("clicked"),
+        )
+        .group_by(events.c.generation, events.c.source, events.c.rank)
+        .subquery()
+    )
+    key = generations.c.model, by_generation.c.source, by_generation.c.rank
+    query = (
+        select(*key, func.sum(by_generation.c.shown), func.sum(by_generation.c.clicked))
+        .join_from(by_generation, generations, generations.c.id == by_generation.c.generation)
+        .group_by(*key)
+        .order_by(*key)
+    )
+    # PostgreSQL adds up to a Decimal.
+    return [Total(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in connection.execute(query)]
 
 
 def read(connection: Connection, since_day: int) -> Events:

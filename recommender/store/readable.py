@@ -10,6 +10,7 @@ from recommender.store import curation, events, reading
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
+from recommender.store.events import Total
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 
 if TYPE_CHECKING:
@@ -173,6 +174,11 @@ class Readable:
         """
         with self._database.snapshot() as connection:
             return events.read(connection, since_day)
+
+    def event_totals(self) -> list[Total]:
+        """Add up what was shown and clicked, by model, source and rank; goes through all counts."""
+        with self._database.answering() as connection:
+            return events.totals(connection)
 
     # Looking after it
 
