@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recommender.corpus import Corpus
 from recommender.events import Events
 
 
@@ -52,3 +53,21 @@ def clicks(
 ) -> NDArray[np.int64]:
     """Let readers look at ranks (n,), and click what attracts them there."""
     return random.binomial(shown, attraction * np.array(examination)[rank - 1])
+
+
+def read(
+    corpus: Corpus, lists: NDArray[np.int64], links: NDArray[np.int64], days: ArrayLike, shown: int = 60
+) -> Events:
+    """Show lists (n, k) of rows, −1 where one has ended, to readers who know the truth.
+
+    They like what ``links`` say is related ten times as much as what else is there.
+    """
+    story, place = np.nonzero(lists >= 0)
+    other = lists[story, place]
+    keys = np.concatenate([links, links[:, ::-1]]) @ [len(corpus), 1]
+    attraction = np.where(np.isin(story * len(corpus) + other, keys), 0.3, 0.03)
+    examined = 1 / np.arange(1, lists.shape[1] + 1)
+    clicked = clicks(
+        place + 1, np.full(len(story), shown), attraction, examined.tolist(), np.random.default_rng(0)
+    )
+    return events_of(corpus.ids[story], corpus.ids[other], place + 1, shown, clicked, day=days)

@@ -24,8 +24,8 @@ def test_blocks_are_learned_from_wherever_links_are(
     """By train from all of them, by an evaluation from those it leaves."""
     told: list[Any] = []
 
-    def watched(index: Index, links: Any, *more: Any, blocks: Any = None) -> Ranker:
-        told.append((links.tolist(), (more[-1] if blocks is None else blocks).tolist()))
+    def watched(index: Index, links: Any, *_: Any, blocks: Any, **__: Any) -> Ranker:
+        told.append((links.tolist(), blocks.tolist()))
         raise NothingToLearn("watched")
 
     monkeypatch.setattr(training, "learn", watched)

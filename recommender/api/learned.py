@@ -80,6 +80,13 @@ class Compared(_Told):
     worse: bool
 
 
+class Clicks(_Told):
+    """Pairs that readers like and no editor linked, which the model learned from."""
+
+    pairs: int
+    before_cut: int = Field(description="Those of days before the cut, which `without clicks` does without.")
+
+
 class Report(_Told):
     """How the model's settings did with the newest fifth of the linked stories held back."""
 
@@ -93,6 +100,7 @@ class Report(_Told):
     learned: bool | None = None
     systems: dict[str, System] = Field(default={}, description="This project, `recommender`, first.")
     reason: str | None = Field(default=None, description="Why it was not evaluated.")
+    clicks: Clicks | None = Field(default=None, description="With `train --clicks` alone.")
     comparison: Compared | None = None
 
 

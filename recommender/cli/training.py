@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,14 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Let the next recompute use it even if it is worse.")
     ] = False,
+    clicks: Annotated[
+        bool,
+        typer.Option(
+            "--clicks",
+            help="Also learn from pairs that readers click more than their rank explains, and show what "
+            "that is worth.",
+        ),
+    ] = False,
     engine_name: Engine = None,
     scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
@@ -38,7 +47,8 @@ def train(
     the model itself learns from all. What readers get does not change before the next recompute.
     The new model becomes the active one unless it is worse, on stories that neither has seen, by
     more than chance. With too few links nothing is learned and no model is written: the default
-    ranker needs none.
+    ranker needs none. With --clicks the table has the same settings without clicks beside them:
+    both are judged by editors' links alone, and know clicks of before the cut alone.
 
     Example:  recommender train && recommender recompute
     """
@@ -54,6 +64,7 @@ def train(
                 here.models,
                 activate=activate,
                 force=force,
+                clicks=clicks,
                 engine=run,
                 progress=here.progress,
             )
@@ -68,10 +79,20 @@ def train(
         here.out.print(show.evaluation(trained.report))
     else:
         here.say(f"Not evaluated: {trained.report['reason']}")
+    if clicks:
+        here.out.print(learned_from(trained.report["clicks"]), markup=False)
     here.out.print(verdict(trained.comparison), markup=False)
     here.out.print(f"model {trained.model.id}{' (active)' if trained.activated else ''}", markup=False)
     if activate and not trained.activated:
         _not_activated(here, trained)
+
+
+def learned_from(clicks: Mapping[str, int]) -> str:
+    """Say how many pairs clicks taught, and by how many the table tells what they are worth."""
+    return (
+        f"Clicks: {clicks['pairs']:,} pairs that readers like and no editor linked. What they are worth is "
+        f"told by {clicks['before_cut']:,}, of days before the cut: see `without clicks`."
+    )
 
 
 def verdict(found: Comparison) -> str:

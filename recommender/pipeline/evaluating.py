@@ -27,7 +27,9 @@ from recommender.evaluation import (
     slices,
     warm,
 )
+from recommender.events import Events
 from recommender.index import Index, prepare
+from recommender.pipeline.clicking import NO_CHOICES, choices_before
 from recommender.pipeline.learning import learn, unread
 from recommender.pipeline.progress import Progress, silent
 from recommender.pipeline.ranking import Ranked, best, linked, rank
@@ -38,6 +40,9 @@ SYSTEMS = (default.NAME, *BASELINES)
 
 OURS = "recommender"
 """This project's name among the systems: the first of them."""
+
+WITHOUT_CLICKS = "without clicks"
+"""What ours would be, had it not learned from clicks too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +171,21 @@ def ask(
     engine: Engine = local,
     progress: Progress = silent,
     left_out: Collection[str] = (),
+    events: Events | None = None,
 ) -> Judgement:
     """Ask what a split hides, with an index of the same stories, made already.
 
     ``left_out`` are groups of features (``features.GROUPS``) that our ranking
-    does without: an ablation.  Raises as ``judge``, and ``UsageError`` for a
-    group there is not.
+    does without: an ablation.  With ``events`` it learns from clicks too, and
+    ``WITHOUT_CLICKS`` is a system beside it.  Raises as ``judge``, and
+    ``UsageError`` for a group there is not.
     """
-    index, ranker, learned = ready(index, split, engine, progress, left_out)
+    index, ranker, learned = ready(index, split, engine, progress, left_out, events)
     found = rank(index, ranker, split.queries, engine, progress, "ranking queries")
     ranked = {OURS: found.best(split.queries, k)}
+    if events is not None:
+        index, ranker, _ = ready(index, split, engine, progress, left_out)
+        ranked[WITHOUT_CLICKS] = best(index, ranker, split.queries, k, engine)
     for name in progress(list(systems), len(list(systems)), "baselines"):
         if name == default.NAME:
             fair = default.ranker(without=split.corpus.urls)
@@ -186,19 +196,27 @@ def ask(
 
 
 def ready(
-    index: Index, split: Split, engine: Engine, progress: Progress, left_out: Collection[str] = ()
+    index: Index,
+    split: Split,
+    engine: Engine,
+    progress: Progress,
+    left_out: Collection[str] = (),
+    events: Events | None = None,
 ) -> tuple[Index, Ranker, bool]:
     """Give the index and the ranker to judge a split with, and whether links taught the ranker anything.
 
     The only place where an evaluation gets them: both know of links what
-    ``split.corpus`` shows, and nothing else.  ``index`` is of the same stories;
-    the ranker reads no feature of the groups ``left_out``.  Raises
-    ``UnsoundEvaluation`` if the split leaks.
+    ``split.corpus`` shows, and nothing else; of ``events`` the ranker knows those
+    before the cut.  ``index`` is of the same stories; the ranker reads no
+    feature of the groups ``left_out``.  Raises ``UnsoundEvaluation`` if the
+    split leaks.
     """
     split.check()
     links, blocks = split.corpus.links, split.corpus.blocks
+    choices = NO_CHOICES if events is None else choices_before(events, split)
     fair = unread(default.ranker(without=split.corpus.urls), left_out)
     try:
-        return index.knowing(links), learn(index, links, fair, engine, progress, left_out, blocks), True
+        ranker = learn(index, links, fair, engine, progress, left_out, blocks=blocks, choices=choices)
+        return index.knowing(links), ranker, True
     except NothingToLearn:
         return index.knowing(links), fair, False

@@ -7,6 +7,10 @@ links around a story are worth, and to do without.
 
 What nobody linked may only not have been seen; what an editor blocked was, so
 it is always among the pairs, and counts for several.
+
+What readers chose (``clicking``) stands beside it as lists of their own: of a
+story only what they were shown.  Editors' lists and link features, and how
+sure a score is, do not change by it.
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ from recommender.engine import Engine
 from recommender.errors import NothingToLearn, UsageError
 from recommender.features import FEATURES, GROUPS, NAMES
 from recommender.index import Index
+from recommender.pipeline.clicking import NO_CHOICES, Choices
 from recommender.pipeline.progress import Progress
-from recommender.pipeline.ranking import describe, linked
+from recommender.pipeline.ranking import describe, joined, linked
 from recommender.ranker import Ranker
 
 FEW_LINKS = 100
@@ -51,11 +56,13 @@ def learn(
     progress: Progress,
     left_out: Collection[str] = (),
     blocks: NDArray[np.int64] = NO_BLOCKS,
+    choices: Choices = NO_CHOICES,
 ) -> Ranker:
     """Fit a ranker on links (m, 2); ``index`` need not know them.
 
     ``blocks`` (b, 2) are pairs, none of them linked, that an editor rejected;
-    those of two stories without links teach nothing.  What it learns is added
+    those of two stories without links teach nothing.  Of ``choices`` it learns
+    what is among the candidates that it ranks.  What it learns is added
     to what ``default`` says, the less the more links there are.  Its trees do
     without features of the groups ``left_out``.  Raises ``NothingToLearn``
     where the links are too few.
@@ -72,6 +79,12 @@ def learn(
     rejected = Pairs(*np.concatenate([blocks, blocks[:, ::-1]]).T)
     pairs, matrix = describe(index.knowing(links), stories, engine, progress, rejected)
     labels = linked(pairs, links, len(index.columns.published))
+    query, editors = pairs.story, len(pairs)
+    if len(choices.liked):
+        shown, more = _chosen(index.knowing(links), choices, engine, progress)
+        labels = np.concatenate([labels, linked(shown, choices.liked, len(period))])
+        query = np.concatenate([query, len(period) + shown.story])
+        pairs, matrix = joined([pairs, shown]), np.concatenate([matrix, more])
     times = np.where(linked(pairs, blocks, len(index.columns.published)), BLOCKED, 1)
     late = period[pairs.story] == PERIODS - 1
     young = np.random.default_rng(0).random(len(period))[pairs.story, None] < 0.5
@@ -96,20 +109,30 @@ def learn(
     told = labels & (period[pairs.candidate] < PERIODS - 1)
     early = np.repeat(np.flatnonzero(~late), times[~late])
     rehearsal = Ranker.fit(
-        seen(early, np.where(young, day, before)), pairs.story[early], told[early], directions, weights
+        seen(early, np.where(young, day, before)), query[early], told[early], directions, weights
     )
     # Of the same stories in the archive and on the day: a score is worth more where more is known around.
+    late[editors:] = False
     asked = np.concatenate([seen(late, archive), seen(late, day)])
     sure = rehearsal.calibrated(asked, np.tile(labels[late], 2), NAMES.index("linked near"))
     every = np.repeat(np.arange(len(pairs)), times)
     final = Ranker.fit(
         seen(every, np.where(young, day, archive)),
-        pairs.story[every],
+        query[every],
         labels[every],
         directions,
         sure.weights,
     )
     return replace(final, slope=sure.slope, offset=sure.offset)
+
+
+def _chosen(
+    index: Index, choices: Choices, engine: Engine, progress: Progress
+) -> tuple[Pairs, NDArray[np.float32]]:
+    """Describe what readers were shown of the stories of which they liked any, (p,) and (p, features)."""
+    pairs, matrix = describe(index, np.unique(choices.liked), engine, progress)
+    looked = linked(pairs, np.concatenate([choices.liked, choices.passed]), len(index.columns.published))
+    return Pairs(pairs.story[looked], pairs.candidate[looked]), matrix[looked]
 
 
 def _links_around(index: Index, pairs: Pairs, links: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -20,8 +20,10 @@ from recommender.corpus import Corpus
 from recommender.engine import Engine
 from recommender.errors import ModelError, NothingToLearn
 from recommender.evaluation import cold, compare
+from recommender.events import Events
 from recommender.index import Index, prepare
 from recommender.models import Model
+from recommender.pipeline.clicking import NO_CHOICES, choices_before
 from recommender.pipeline.evaluating import OURS, Evaluation
 from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress
@@ -82,11 +84,13 @@ def compared(
     evaluation: Evaluation | None,
     engine: Engine,
     progress: Progress,
+    events: Events | None = None,
 ) -> Comparison:
     """Compare what is learned now with what is active in ``root``.
 
     ``index`` is of the stories of ``corpus``.  ``evaluation`` is the cold one of
-    the new recipe beside the default ranker, ``None`` where there is none.
+    the new recipe beside the default ranker, ``None`` where there is none.  With
+    ``events`` the new recipe learns from clicks too.
     """
     name: str | None = None
     try:
@@ -96,7 +100,7 @@ def compared(
         model = models.load(root, name)
     except ModelError as error:
         return Comparison(name, reason=f"the active model cannot be used: {error}")
-    return _with_model(index, corpus, model, engine, progress)
+    return _with_model(index, corpus, model, engine, progress, events)
 
 
 def _with_default(evaluation: Evaluation | None) -> Comparison:
@@ -106,7 +110,9 @@ def _with_default(evaluation: Evaluation | None) -> Comparison:
     return _judged(found, evaluation.systems, OURS, default.NAME)
 
 
-def _with_model(index: Index, corpus: Corpus, model: Model, engine: Engine, progress: Progress) -> Comparison:
+def _with_model(
+    index: Index, corpus: Corpus, model: Model, engine: Engine, progress: Progress, events: Events | None
+) -> Comparison:
     until = model.manifest["data"].get("until")
     if until is None:
         reason = f"{model.id} does not say until when the stories are that it learned from"
@@ -119,9 +125,10 @@ def _with_model(index: Index, corpus: Corpus, model: Model, engine: Engine, prog
     if found.queries < FEWEST:
         return _judged(found, {}, OURS, model.id)
     links = split.corpus.links
+    choices = NO_CHOICES if events is None else choices_before(events, split)
     try:
         # With the default that counts in the active one, too, whether or not it has seen this newsroom.
-        learned = learn(index, links, default.ranker(), engine, progress)
+        learned = learn(index, links, default.ranker(), engine, progress, choices=choices)
     except NothingToLearn as error:
         return Comparison(model.id, until, found.queries, reason=f"before {until} there are only {error}")
     other = index if model.search == index.search else prepare(corpus, model.search, engine)[1]

@@ -50,7 +50,7 @@ def rank(
     if not parts:
         nothing = np.empty(0, np.int64)
         return Ranked(Pairs(nothing, nothing), np.empty(0, np.float32))
-    return Ranked(_joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
+    return Ranked(joined([part.pairs for part in parts]), np.concatenate([part.scores for part in parts]))
 
 
 def best(
@@ -83,7 +83,7 @@ def describe(
     """
     batches = [stories[start : start + STORIES] for start in range(0, len(stories), STORIES)]
     parts = list(progress(engine(_describe, (index, more), batches), len(batches), "describing pairs"))
-    return _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    return joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def _describe(
@@ -94,7 +94,8 @@ def _describe(
     return pairs, features(index, pairs)
 
 
-def _joined(parts: Sequence[Pairs]) -> Pairs:
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Put pairs behind each other."""
     return Pairs(
         np.concatenate([part.story for part in parts]), np.concatenate([part.candidate for part in parts])
     )

@@ -14,6 +14,7 @@ from recommender.errors import NothingToLearn
 from recommender.evaluation import cold
 from recommender.index import prepare
 from recommender.models import Model
+from recommender.pipeline.clicking import NO_CHOICES, choices, choices_before
 from recommender.pipeline.evaluating import SYSTEMS, Evaluation, ask
 from recommender.pipeline.learning import learn
 from recommender.pipeline.progress import Progress, silent
@@ -37,6 +38,7 @@ def train(
     *,
     activate: bool = True,
     force: bool = False,
+    clicks: bool = False,
     engine: Engine = local,
     progress: Progress = silent,
 ) -> Trained:
@@ -44,6 +46,8 @@ def train(
 
     Its report is a cold evaluation of the same settings with the newest fifth
     of the linked stories held back; the model itself learns from all of them.
+    With ``clicks`` it also learns what readers like (``clicking``), and the
+    report has ``clicks``, how many pairs that is, and what it would be without.
     It does not become active, unless by ``force``, where it is worse than what
     is (``promoting``).  What is served does not change: that takes a recompute.
     Raises ``NothingToLearn`` where the links are too few, ``ModelsReadOnly``
@@ -51,15 +55,23 @@ def train(
     """
     root = models.writable(root)
     corpus = store.corpus()
+    events = store.events() if clicks else None
+    chosen = NO_CHOICES if events is None else choices(events, corpus)
     _, index = prepare(corpus, engine=engine)
-    ranker = learn(index, corpus.links, default.ranker(), engine, progress, blocks=corpus.blocks)
+    before = default.ranker()
+    ranker = learn(index, corpus.links, before, engine, progress, blocks=corpus.blocks, choices=chosen)
     evaluation: Evaluation | None = None
+    earlier = NO_CHOICES
     try:
-        evaluation = ask(index, cold(corpus), 10, SYSTEMS, engine, progress).summary()
+        split = cold(corpus)
+        evaluation = ask(index, split, 10, SYSTEMS, engine, progress, events=events).summary()
         report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
+        earlier = NO_CHOICES if events is None else choices_before(events, split)
     except NothingToLearn as error:
         report = {"protocol": "cold", "reason": str(error)}
-    comparison = compared(index, corpus, root, evaluation, engine, progress)
+    if clicks:
+        report["clicks"] = {"pairs": len(chosen.liked), "before_cut": len(earlier.liked)}
+    comparison = compared(index, corpus, root, evaluation, engine, progress, events)
     report["comparison"] = comparison.told()
     data = {
         "stories": len(corpus),
