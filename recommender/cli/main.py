@@ -10,7 +10,18 @@ import typer
 from rich.text import Text
 
 from recommender import __version__, settings
-from recommender.cli import auditing, curating, feeds, keeping, keys, learning, looking, models, serving
+from recommender.cli import (
+    auditing,
+    curating,
+    feeds,
+    keeping,
+    keys,
+    learning,
+    looking,
+    models,
+    reporting,
+    serving,
+)
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
 from recommender.errors import InvalidOrder, InvalidURL, RecommenderError, SettingsError, UsageError
 from recommender.settings import Settings
@@ -63,6 +74,7 @@ def globals_(
 learning.register(app)
 looking.register(app)
 auditing.register(app)
+reporting.register(app)
 serving.register(app)
 keeping.register(app)
 app.add_typer(curating.app, name="curate")
