@@ -80,7 +80,9 @@ def test_bodies_and_answers_are_made_of_schemas_with_names(openapi: dict[str, An
 
     for name, operation in operations(openapi):
         for where, content in contents(operation):
-            assert named(content["schema"]), f"{name} {where}"
+            text = content["schema"] == {"type": "string"}  # has nothing in it to be named
+            assert text == (name == "GET /metrics"), name
+            assert text or named(content["schema"]), f"{name} {where}"
 
 
 def test_no_parameter_is_null(openapi: dict[str, Any]) -> None:
