@@ -46,11 +46,12 @@ from recommender.client.problems import (
     UnexpectedAnswer,
     Unreachable,
 )
-from recommender.client.reports import Compared, Data, Evaluation, Lead, Model, Models, Report, System
+from recommender.client.reports import Clicks, Compared, Data, Evaluation, Lead, Model, Models, Report, System
 
 __all__ = [
     "Alternate",
     "AsyncClient",
+    "Clicks",
     "Client",
     "ClientError",
     "Compared",

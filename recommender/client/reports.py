@@ -73,6 +73,14 @@ class Compared(Answer):
 
 
 @answer
+class Clicks(Answer):
+    """Pairs that readers like and no editor linked, which the model learned from."""
+
+    pairs: int
+    before_cut: int
+
+
+@answer
 class Report(Answer):
     """How the model's settings did with the newest fifth of the linked stories held back."""
 
@@ -86,6 +94,7 @@ class Report(Answer):
     learned: bool | None = None
     systems: Mapping[str, System] = field(default_factory=dict)
     reason: str | None = None
+    clicks: Clicks | None = None
     comparison: Compared | None = None
 
 
