@@ -183,10 +183,22 @@ def test_head_sends_no_body(client: TestClient) -> None:
     assert [message["body"] for message in sent[1:]] == [b""]
 
 
-def test_the_start_leads_to_the_reference(client: TestClient) -> None:
-    response = client.get("/", follow_redirects=False)
-    assert response.status_code == 307
-    assert client.get("/").url.path == "/docs"
+def test_the_start_is_the_page_which_asks_whether_it_is_still_the_same(client: TestClient) -> None:
+    response = client.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    for path, kept in (
+        ("/", "no-cache"),
+        ("/web/page.js", "no-cache"),
+        ("/widget.js", "public, max-age=3600"),
+    ):
+        first = client.get(path)
+        assert first.headers["cache-control"] == kept
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert client.head(path).headers["content-length"] == str(len(first.content))
 
 
 # Errors

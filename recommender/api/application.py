@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 import recommender
+from recommender import web
 from recommender.api import (
     curation,
     describing,
@@ -134,7 +135,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
-    app.add_api_route("/", _start, include_in_schema=False)
+    web.install(app)
     return app
 
 
@@ -153,7 +154,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _docs(request: Request) -> Response:
     return reference.page(request.app.openapi())
-
-
-async def _start() -> Response:
-    return RedirectResponse("docs")

@@ -1,0 +1,95 @@
+/* The search box: stories as one types, chosen by arrows and Enter, or by a click. */
+import { age, make } from "./cards.js";
+import { search } from "./service.js";
+import { strings } from "./strings.js";
+
+const PAUSE = 120; // milliseconds without a key, after which is looked
+
+export function finding(form, chosen) {
+  const input = form.elements.q;
+  const list = form.querySelector("[role=listbox]");
+  let waiting = 0;
+  let asked = new AbortController();
+  let found = [];
+  let at = -1;
+
+  const close = () => {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+    at = -1;
+  };
+
+  const choose = (url) => {
+    close();
+    chosen(url);
+  };
+
+  const mark = (place) => {
+    const entries = [...list.querySelectorAll("[role=option]")];
+    if (!entries.length) return;
+    at = (place + entries.length) % entries.length;
+    entries.forEach((entry, number) => entry.setAttribute("aria-selected", String(number === at)));
+    entries[at].scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", entries[at].id);
+  };
+
+  const show = (items) => {
+    found = items;
+    at = -1;
+    input.removeAttribute("aria-activedescendant");
+    const entries = items.map((story, number) => {
+      const from = story.provider?.name || story.provider?.domain;
+      const facts = [from, age(story.publishedDateTime)].filter(Boolean).join(" · ");
+      const entry = make("li", { id: `found-${number}`, dir: "auto" }, story.title, make("small", { textContent: facts }));
+      entry.setAttribute("role", "option");
+      entry.setAttribute("aria-selected", "false");
+      entry.addEventListener("mousedown", (event) => event.preventDefault());
+      entry.addEventListener("click", () => choose(story.webUrl));
+      return entry;
+    });
+    if (!entries.length) {
+      const nothing = make("li", { textContent: strings.none });
+      nothing.setAttribute("role", "option");
+      nothing.setAttribute("aria-disabled", "true");
+      entries.push(nothing);
+    }
+    list.replaceChildren(...entries);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+  };
+
+  const look = async () => {
+    asked.abort();
+    const q = input.value.trim();
+    if (!q) return close();
+    asked = new AbortController();
+    try {
+      show((await search(q, asked.signal)).items);
+    } catch (error) {
+      if (error.name !== "AbortError") close();
+    }
+  };
+
+  input.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(look, PAUSE);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      mark(at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1));
+    } else if (event.key === "Escape") {
+      close();
+    }
+  });
+  input.addEventListener("blur", close);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(waiting);
+    const q = input.value.trim();
+    if (at >= 0 && found[at]) choose(found[at].webUrl);
+    else if (/^https?:\/\//i.test(q)) choose(q);
+    else look();
+  });
+}
