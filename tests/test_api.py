@@ -542,11 +542,12 @@ STATUSES = {
     "GET /health/live": {"200"},
     "GET /health/ready": {"200", "503"},
     "GET /metrics": {"200"},
+    "GET /related.html": {"200", "422", "503"},
 }
 
 
-PLAIN = {"/metrics"}
-"""Paths that answer in text, not in JSON."""
+PLAIN = {"/metrics": ("text/plain", "# HELP "), "/related.html": ("text/html", "<section ")}
+"""Paths that answer in text, not in JSON: of which type, and how it begins."""
 
 
 def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -572,7 +573,9 @@ def test_every_path_answers_as_described_with_its_examples(
         response = client.get(path, params=examples)
         assert response.status_code == 200, response.text
         if path in PLAIN:
-            assert response.headers["content-type"].startswith("text/plain")
+            kind, begins = PLAIN[path]
+            assert response.headers["content-type"].startswith(kind)
+            assert response.text.startswith(begins)
             continue
         model(openapi, operation, "200").model_validate(response.json())
 
@@ -591,9 +594,10 @@ def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, An
             if status == "204":
                 assert "content" not in response
                 continue
-            if name.split()[1] in PLAIN:
-                assert list(response["content"]) == ["text/plain"]
-                assert response["content"]["text/plain"]["example"].startswith("# HELP ")
+            if name.split()[1] in PLAIN and status == "200":
+                kind, begins = PLAIN[name.split()[1]]
+                assert list(response["content"]) == [kind]
+                assert response["content"][kind]["example"].startswith(begins)
                 continue
             media = "application/json" if status == "200" else "application/problem+json"
             assert list(response["content"]) == [media]
@@ -618,8 +622,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
-        "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "live", "metrics",
-        "models", "publish", "ready", "related", "remove", "undo",
+        "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "fragment", "live",
+        "metrics", "models", "publish", "ready", "related", "remove", "undo",
     ]  # fmt: skip
 
 

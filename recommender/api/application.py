@@ -20,6 +20,7 @@ from recommender.api import (
     curation,
     describing,
     events,
+    fragment,
     health,
     learned,
     metrics,
@@ -127,6 +128,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.state.keyring = Keyring(opening)
     problems.install(app)
     routes.install(app)
+    fragment.install(app)
     curation.install(app)
     posting.install(app)
     events.install(app)

@@ -17,7 +17,8 @@ def complete(document: dict[str, Any]) -> None:
             content = response.get("content", {})
             if MEDIA_TYPE in content:
                 # FastAPI files every model under the route's own media type.
-                content[MEDIA_TYPE] |= content.pop("application/json")
+                (routes_own,) = content.keys() - {MEDIA_TYPE}
+                content[MEDIA_TYPE] |= content.pop(routes_own)
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _without_null(parameter["schema"])
 
