@@ -119,8 +119,15 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_migrations_make_the_tables_of_the_schema(store_url: str) -> None:
     with Store.open(store_url) as store, store._database.snapshot() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_server_default": True, "include_name": _in_both}
+        )
         assert compare_metadata(context, schema.metadata) == []
+
+
+def _in_both(name: str | None, kind: str, _: object) -> bool:
+    """Leave out the index of words, and the tables in which FTS5 keeps it: no schema has both kinds."""
+    return kind != "table" or name is None or not name.startswith("searched")
 
 
 def test_the_revision_is_the_last_of_one_line() -> None:
@@ -144,6 +151,7 @@ def test_a_newer_store_is_refused(store_url: str) -> None:
 def test_an_older_store_is_upgraded_only_by_who_may(store_url: str) -> None:
     with Store.open(store_url) as store, store._writer.transaction("test") as connection:
         schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE searched"))
         connection.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(StoreOutdated, match="older"):
         Store.open(store_url, create=False)

@@ -5,6 +5,7 @@
     document ──encode──► Entry ──Store.save──► articles, aliases, links
     ranked neighbours ──Store.publish──► a generation
     key ──Store.find──► story and neighbours ──Store.cards──► an answer
+    words ──Store.search──► stories, newest first
     links as given ──Store.audited──► an audit
     an editor's order ──Store.curate──► a log, and what of it is in force
     what readers did ──Store.record_events──► a day's counts ──Store.events──► columns
@@ -21,6 +22,7 @@ from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
+from recommender.store.searching import Hit
 from recommender.store.store import Store
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Feed",
     "Found",
     "Generation",
+    "Hit",
     "Key",
     "Kind",
     "ModelRecord",

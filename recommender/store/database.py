@@ -1,6 +1,6 @@
 """The database behind a store: which one, how it is opened, and the three ways to talk to it.
 
-All that differs between SQLite and PostgreSQL is here and in ``locking``.
+All that differs between SQLite and PostgreSQL is here, in ``locking`` and in ``searching``.
 """
 
 from __future__ import annotations

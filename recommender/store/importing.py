@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from recommender.entries import POSTED, AliasKind, Entry, Rank, Version, rank, removal
+from recommender.store import searching
 from recommender.store.database import chunks
 from recommender.store.schema import aliases, articles, links, origins
 
@@ -157,6 +158,7 @@ def _save_articles(
     ids = {key: row.id for key, row in stored.items()}
     new: list[dict[str, Any]] = []
     replaced: list[dict[str, Any]] = []
+    reworded: list[str] = []
     outcomes: dict[str, Outcome] = {}
     for key, telling in best.items():
         outcomes[key] = "unchanged"
@@ -164,9 +166,12 @@ def _save_articles(
         row = stored.get(key)
         if row is None:
             new.append(values)
+            reworded.append(key)
             outcomes[key] = "new"
         elif _wins(telling, row, told.get(row.origin)):
             replaced.append(values | {"row": row.id})
+            if telling.version.digest != row.digest:
+                reworded.append(key)
             if (telling.version.digest, telling.version.own) != (row.digest, row.own):
                 outcomes[key] = "changed"
     if new:
@@ -174,6 +179,16 @@ def _save_articles(
         ids.update({row.key: row.id for row in rows})
     if replaced:
         connection.execute(update(articles).where(articles.c.id == bindparam("row")), replaced)
+    versions = {ids[key]: best[key].version for key in reworded}
+    searching.index(
+        connection,
+        [searching.place(stored[key].published_at, ids[key]) for key in reworded if key in stored],
+        {
+            searching.place(version.published_at, article): version.card
+            for article, version in versions.items()
+            if not version.removed
+        },
+    )
     return outcomes, ids
 
 

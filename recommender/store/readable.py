@@ -6,12 +6,13 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, events, reading
+from recommender.store import curation, events, reading, searching
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
 from recommender.store.events import Total
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
+from recommender.store.searching import Hit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,17 @@ class Readable:
         """
         with self._database.answering() as connection:
             return reading.near(connection, moment, earliest, latest, rows)
+
+    def search(self, words: str, limit: int, now: int) -> list[Hit]:
+        """Find stories with all of these words in title or excerpt, each whole or as the beginning of one.
+
+        Case and accents are one, and nothing but letters, digits and ``_`` has
+        a meaning; without any the list is empty.  Newest first, at most
+        ``limit``, those without a date last; neither removed ones nor those
+        of after ``now`` (seconds since 1970).  A single statement.
+        """
+        with self._database.answering() as connection:
+            return searching.search(connection, words, limit, now)
 
     def state(self) -> Hashable:
         """Tell one state of the store from another: the same as before if nobody has written anything since.

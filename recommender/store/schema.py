@@ -2,7 +2,8 @@
 
 Times are whole seconds since 1970-01-01 UTC.  Text that a reader never
 searches (``card``, ``details``, ``report``) is JSON as orjson wrote it, kept as
-text so that an answer can carry it without parsing it.
+text so that an answer can carry it without parsing it.  The index of words, of
+another kind in each database, is not here: see ``searching``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
