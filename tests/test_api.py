@@ -19,7 +19,7 @@ from scipy.special import expit
 from starlette.testclient import TestClient
 from stories import document, key, save, story
 
-from recommender.api import app_factory, create_app, curation, curation_schemas, learned, schemas
+from recommender.api import app_factory, create_app, curation, curation_schemas, learned, schemas, searching
 from recommender.api.caching import max_age
 from recommender.api.opening import Opening
 from recommender.articles import Article
@@ -530,6 +530,7 @@ STATUSES = {
     "GET /related": {"200", "404", "422", "503"},
     "POST /related": {"200", "422", "503"},
     "GET /articles": {"200", "404", "422", "503"},
+    "GET /search": {"200", "422", "503"},
     "PUT /curation": {"200", "401", "403", "404", "422", "503"},
     "DELETE /curation": {"200", "401", "403", "404", "422", "503"},
     "POST /curation/undo": {"200", "401", "403", "404", "422", "503"},
@@ -584,7 +585,9 @@ def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> An
     (content,) = operation["responses"][status]["content"].values()
     name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
     assert name in openapi["components"]["schemas"]
-    return next(getattr(one, name) for one in (schemas, curation_schemas, learned) if hasattr(one, name))
+    return next(
+        getattr(one, name) for one in (schemas, curation_schemas, learned, searching) if hasattr(one, name)
+    )
 
 
 def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, Any]) -> None:
@@ -623,7 +626,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
         "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "fragment", "live",
-        "metrics", "models", "publish", "ready", "related", "remove", "undo",
+        "metrics", "models", "publish", "ready", "related", "remove", "search",
+        "undo",
     ]  # fmt: skip
 
 

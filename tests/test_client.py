@@ -24,7 +24,7 @@ from test_newsroom_day import serving
 from test_posting import told
 
 from recommender import __version__, service
-from recommender.api import create_app, curation_schemas, learned, schemas
+from recommender.api import create_app, curation_schemas, learned, schemas, searching
 from recommender.client import (
     AsyncClient,
     Client,
@@ -162,6 +162,17 @@ def test_an_explained_list(client: Any) -> None:
 def test_one_story(client: Any) -> None:
     answer = client.story("http://news.example/a?utm_source=x")
     assert (answer.url, answer.title, answer.generation) == ("https://www.news.example/a", "Title of a", 1)
+
+
+def test_stories_are_found_by_words(client: Any) -> None:
+    assert [(hit.url, hit.title) for hit in client.search("titl B").items] == [
+        ("https://www.news.example/b", "Title of b")
+    ]
+    assert [hit.title for hit in client.search("http://news.example/a?utm_source=x").items] == ["Title of a"]
+    assert len(client.search("of", limit=2).items) == 2
+    assert client.search("*").items == ()
+    with pytest.raises(ProblemError, match="422"):
+        client.search("")
 
 
 def test_stories_are_published_and_taken_back(client: Any) -> None:
@@ -399,11 +410,11 @@ def test_options_are_those_of_the_service() -> None:
 def test_answers_have_the_fields_that_the_api_describes() -> None:
     described = {
         name: model
-        for module in (schemas, curation_schemas, learned)
+        for module in (schemas, curation_schemas, learned, searching)
         for name, model in vars(module).items()
         if inspect.isclass(model) and hasattr(model, "model_fields") and not name.startswith("_")
     }
-    asked = {"Problem", "Fault", "Health", "Order", "PairQuery", "Undone"}
+    asked = {"Problem", "Fault", "Health", "Order", "PairQuery", "SearchQuery", "Undone"}
     own = {
         name: kind
         for module in (answers, reports)
@@ -424,6 +435,7 @@ def test_answers_have_the_fields_that_the_api_describes() -> None:
             answers.Curation,
             curation_schemas.CURATION_RESPONSES[200]["content"]["application/json"]["example"],
         ),
+        (answers.Hits, searching._EXAMPLE),
         (reports.Models, learned._MODELS),
         (reports.Evaluation, learned._EVALUATION),
     ],

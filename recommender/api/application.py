@@ -28,6 +28,7 @@ from recommender.api import (
     problems,
     reference,
     routes,
+    searching,
 )
 from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
@@ -129,6 +130,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     problems.install(app)
     routes.install(app)
     fragment.install(app)
+    searching.install(app)
     curation.install(app)
     posting.install(app)
     events.install(app)

@@ -20,6 +20,7 @@ from recommender.cli import (
     looking,
     models,
     reporting,
+    searching,
     serving,
 )
 from recommender.cli.context import FAILED, WRONG_USE, Context, plain
@@ -73,6 +74,7 @@ def globals_(
 
 learning.register(app)
 looking.register(app)
+searching.register(app)
 auditing.register(app)
 reporting.register(app)
 serving.register(app)

@@ -173,6 +173,20 @@ class Story(Card):
 
 
 @answer
+class Hit(Card):
+    """A story that was found."""
+
+    url: str
+
+
+@answer
+class Hits(Answer):
+    """The stories that were found, newest first."""
+
+    items: tuple[Hit, ...]
+
+
+@answer
 class Outcome(Answer):
     """What became of a story that was posted; ``status`` is new, changed, unchanged or rejected."""
 

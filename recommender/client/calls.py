@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 import httpx2
 import orjson
 
-from recommender.client.answers import Curation, Posted, Ready, Related, Story, read
+from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story, read
 from recommender.client.options import parameters
 from recommender.client.problems import ProblemError, UnexpectedAnswer, problem
 from recommender.client.reports import Evaluation, Models
@@ -60,6 +60,11 @@ def drafted(
 def story(url: str) -> Call[Story]:
     """Ask for a story."""
     return Call("GET", "articles", _answer(Story), [("url", url)])
+
+
+def search(q: str, limit: int) -> Call[Hits]:
+    """Look for stories."""
+    return Call("GET", "search", _answer(Hits), [("q", q), ("limit", str(limit))])
 
 
 def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[dict[str, Any]]]:

@@ -12,7 +12,7 @@ import httpx2
 
 import recommender
 from recommender.client import calls
-from recommender.client.answers import Curation, Posted, Ready, Related, Story
+from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story
 from recommender.client.attempts import FAILURES, Outcome, Policy, Send, Steps, Wait, attempts, published
 from recommender.client.calls import Call
 from recommender.client.options import Options, RelatedOptions
@@ -100,6 +100,10 @@ class Client:
     def story(self, url: str) -> Story:
         """Ask for the story at ``url``."""
         return self._ask(calls.story(url))
+
+    def search(self, q: str, limit: int = 10) -> Hits:
+        """Look for stories by words of them, newest first, or by any form of a URL."""
+        return self._ask(calls.search(q, limit))
 
     def publish(self, stories: Iterable[Mapping[str, Any]]) -> Posted:
         """Save stories, in the fields of the seed document, in parts of 500 at most.
@@ -219,6 +223,10 @@ class AsyncClient:
     async def story(self, url: str) -> Story:
         """As ``Client.story``."""
         return await self._ask(calls.story(url))
+
+    async def search(self, q: str, limit: int = 10) -> Hits:
+        """As ``Client.search``."""
+        return await self._ask(calls.search(q, limit))
 
     async def publish(self, stories: Iterable[Mapping[str, Any]]) -> Posted:
         """As ``Client.publish``."""

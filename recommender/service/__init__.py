@@ -8,6 +8,7 @@ of those that are shown, and no model.
 from recommender.service.desk import Curation, Desk
 from recommender.service.draft import Draft
 from recommender.service.options import Options
+from recommender.service.searching import Hits
 from recommender.service.service import Answer, Service, Story
 
-__all__ = ["Answer", "Curation", "Desk", "Draft", "Options", "Service", "Story"]
+__all__ = ["Answer", "Curation", "Desk", "Draft", "Hits", "Options", "Service", "Story"]

@@ -24,6 +24,7 @@ from recommender.service.filling import NEAREST, NEAREST_NARROW, fill
 from recommender.service.items import FILLS, Placed, as_json, explainable, written
 from recommender.service.options import Options
 from recommender.service.pinning import Obeyed, placed
+from recommender.service.searching import Hits, search
 from recommender.service.selection import Filters, Shown, Window
 from recommender.store import Found, Orders, Store
 from recommender.urls import canonical
@@ -226,6 +227,10 @@ class Service:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
         found = self._find(url)
         return Story(found.url, orjson.loads(found.card), found.generation, self._age(found))
+
+    def search(self, q: str, limit: int = 10) -> Hits:
+        """Find stories by words, as ``Store.search``; where ``q`` is the URL of a story, that story alone."""
+        return search(self._store, q, limit, int(self._clock()))
 
     def models(self) -> dict[str, Any]:
         """List the models; see ``learned.models``."""
