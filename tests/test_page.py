@@ -127,6 +127,42 @@ def test_reasons_are_shown_and_their_words_marked_in_both(newsroom: Newsroom, pa
     accessible(page)
 
 
+def test_a_story_is_found_by_words_and_chosen_by_keys(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    box = page.get_by_role("combobox", name="Find a story")
+    box.press_sequentially("clo brid", delay=20)
+    found = page.get_by_role("option")
+    expect(found).to_have_count(4)
+    accessible(page)
+    box.press("ArrowDown")
+    box.press("ArrowDown")
+    expect(found.nth(1)).to_have_attribute("aria-selected", "true")
+    chosen = found.nth(1).inner_text().split("\n")[0]
+    box.press("Enter")
+    expect(page.locator("#story h2")).to_have_text(chosen)
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
+def test_a_story_is_found_by_any_of_its_addresses(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    box = page.get_by_role("combobox", name="Find a story")
+    box.fill("http://news.example/cats/?utm_source=x#top")
+    box.press("Enter")
+    expect(page.locator("#story h2")).to_have_text(TITLES["cats"])
+    box.fill("harbour")
+    page.get_by_role("option", name=TITLES["cats"]).click()
+    expect(page.locator("#story h2")).to_have_text(TITLES["cats"])
+
+
+def test_words_that_no_story_has(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    box = page.get_by_role("combobox", name="Find a story")
+    box.fill("zzz \"')")
+    expect(page.get_by_role("option")).to_have_text("Nothing found.")
+    box.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
 def test_a_title_that_is_followed_is_the_next_story_and_back_leads_back(
     newsroom: Newsroom, page: Page
 ) -> None:
