@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import exporting, ours, record
+from benchmarks import exporting, ours, record, searching
 from benchmarks.apart import Meter, keep, measure
 from benchmarks.asking import ask, even, ndcg, others
-from benchmarks.news import news
+from benchmarks.news import news, save
 from benchmarks.recall import recall
 from benchmarks.rivals import scikit_learn
 from benchmarks.write_benchmarks import page
+from recommender.store import Store
 
 MACHINE = {
     "cpu": "one",
@@ -156,3 +157,13 @@ def test_every_format_is_exported(tmp_path: Path) -> None:
     assert all(row.seconds > 0 and row.size > 1_000 for row in rows)
     assert rows[2].size == rows[3].size
     assert len(list((tmp_path / "static").glob("*/*.json"))) == 1_000
+
+
+def test_every_kind_of_search_is_asked_and_finds(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
+        save(store, news(300))
+        rows = searching.measured(store, queries=20)
+    assert len({row.name for row in rows}) == len(rows) == 11
+    assert all(0 < row.p50 <= row.p99 for row in rows)
+    found = {row.name: row.found for row in rows}
+    assert 1 <= found["a headline"] <= found["a word"] <= found["beginnings of 1"] <= searching.LIMIT
