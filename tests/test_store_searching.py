@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -252,7 +253,12 @@ def test_words_of_words_are_the_same(told: str) -> None:
     assert all(word.replace("_", "a").isalnum() for word in once)
 
 
-@given(st.text(st.characters(codec="utf-8"), max_size=40), st.text(max_size=10))
+def cased(character: str) -> bool:
+    """Tell all characters but those with an iota below: it is an accent, and in capitals a letter."""
+    return "\u0345" not in unicodedata.normalize("NFKD", character)
+
+
+@given(st.text(st.characters(codec="utf-8").filter(cased), max_size=40), st.text(max_size=10))
 def test_case_makes_no_other_word(told: str, more: str) -> None:
     assert words(told.casefold()) == words(told)
     assert words(f"{told} {more}")[: len(words(told))] == words(told)

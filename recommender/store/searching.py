@@ -8,9 +8,9 @@ that is not removed has a row in ``searched``, whose number is its ``place``::
     ────────────────────────────────┼─────────
                             34 bits │ 29 bits
 
-Both read the rows of a word in the order of their numbers.  So the newest ones
-are found without a look at the others, however many have the word, and nothing
-is sorted.
+FTS5 has the rows of a word in the order of their numbers, and PostgreSQL goes
+along them where many rows have it.  So the newest ones are found without a look
+at the others, however many there are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ MOST: Final = 1_000
 """Different words of a story that are indexed, the first ones: PostgreSQL keeps 1 MB of them at most."""
 
 ID_BITS: Final = 29
+"""Half a billion stories."""
 _UNDATED: Final = -(2**33)
 _LAST: Final = 2**33 - 1
 """The year 2242: stories of later times are of the future as long, and those of before 1697 in no order."""
