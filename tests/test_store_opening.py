@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from alembic import command
@@ -24,6 +25,7 @@ from stories import document, key, packed, save, story
 from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
 from recommender.neighbours import Neighbour, in_order
 from recommender.store import Store, schema
+from recommender.store.database import _use_log
 
 
 @pytest.fixture
@@ -66,6 +68,27 @@ def test_sqlite_is_set_up_to_lose_nothing(sqlite_url: str) -> None:
         pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
     assert values == ["wal", 2, 1, 5000]
+
+
+def busy() -> sqlite3.OperationalError:
+    """What SQLite says at once to who turns on the log while another connection does."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
+def test_turning_on_the_log_is_tried_again() -> None:
+    connection = Mock()
+    connection.execute.side_effect = [busy(), busy(), None]
+    _use_log(connection, 5.0)
+    assert connection.execute.call_count == 3
+
+
+def test_turning_on_the_log_is_given_up_after_a_while() -> None:
+    connection = Mock()
+    connection.execute.side_effect = busy()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _use_log(connection, 0.05)
 
 
 @pytest.mark.parametrize(

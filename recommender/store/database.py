@@ -6,6 +6,7 @@ All that differs between SQLite and PostgreSQL is here, in ``locking`` and in ``
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -255,7 +256,7 @@ def _sqlite(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # Python's driver begins nothing by itself; _begin does
-        connection.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        _use_log(connection, patience)  # readers and the writer do not wait for each other
         # A commit is on the disk when it returns: an accepted story, or an editor's order, outlives a power
         # cut.  NORMAL would lose the last of them, and commits here are few and large.
         connection.execute("PRAGMA synchronous = FULL")
@@ -270,6 +271,20 @@ def _sqlite(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _use_log(connection: sqlite3.Connection, patience: float) -> None:
+    """Turn on the write-ahead log: of several that do so first SQLite refuses all but one, and none waits."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgres(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
