@@ -2,13 +2,14 @@
 
 ::
 
-    DIR/3f/3f0a….json   what GET /related?url= answers for a story, byte for byte
+    DIR/3f/3f0a….json   what GET /related?url= answers for a story
     DIR/urls.jsonl      a line a story: {"url": …, "file": "3f/3f0a….json"}
     DIR/index.json      what all this is, and how files are named
 
 A file that is there is whole, and what ``urls.jsonl`` names is there, at any
-moment and after any failure.  What did not change is not written again, so a
-sync sends only what did.
+moment and after any failure.  A list that did not change is not written again,
+so a sync sends only those that did; its file is of the generation in which it
+was written.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ DIGITS: Final = 32
 
 INDEX: Final = "index.json"
 ADDRESSES: Final = "urls.jsonl"
+PARTIAL: Final = ".partial"
 _NAMES: Final = (
     f"The first {DIGITS} hexadecimal digits of the SHA-256 of the story's URL in its normal form, UTF-8, "
     f"and .json, in a folder of the first two; {ADDRESSES} has them all."
@@ -82,7 +84,7 @@ def export(
     is writing there.
     """
     folder = folder.resolve()
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = folder / PARTIAL  # on the same disk, wherever that is mounted
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
@@ -112,7 +114,7 @@ def _export(
             continue  # taken back a moment ago
         file = file_of(url)
         addresses[file] = url
-        if _differs(folder / file, answer):
+        if _is_another(folder / file, answer):
             _write(partial / file, answer)
             changed.append(file)
     lines = _lines(addresses)
@@ -150,6 +152,19 @@ def _differs(path: Path, content: bytes) -> bool:
         return path.read_bytes() != content
     except FileNotFoundError:
         return True
+
+
+def _is_another(path: Path, answer: bytes) -> bool:
+    """Tell whether an answer is another than the one there, but for the generation that each is of."""
+    return _differs(path, answer) and (not path.exists() or _list(path.read_bytes()) != _list(answer))
+
+
+def _list(answer: bytes) -> object:
+    try:
+        told = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return answer
+    return {**told, "id": None, "generation": None} if isinstance(told, dict) else answer
 
 
 def _write(path: Path, content: bytes) -> None:

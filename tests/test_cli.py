@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from recommender.cli import show
 from recommender.cli.serving import listening
 from recommender.service import Answer
 from recommender.settings import Settings
+from recommender.store import Store
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
@@ -398,3 +400,21 @@ def ask(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:
             assert server.poll() is None, "the demo ended"
             time.sleep(0.1)
     pytest.fail("the demo does not answer")
+
+
+def test_who_interrupts_serve_as_a_terminal_does_is_told_of_no_error(tmp_path: Path) -> None:
+    """All processes of it are interrupted, the one that keeps lists up to date too."""
+    store = f"sqlite:///{tmp_path}/news.sqlite"
+    with Store.open(store):
+        pass
+    command = [sys.executable, "-m", "recommender", "--store", store, "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as server:
+        assert server.stderr is not None
+        said = server.stderr.readline()
+        time.sleep(3)
+        os.killpg(server.pid, signal.SIGINT)
+        rest = server.stderr.read()
+        assert server.wait(30) in (0, 130)
+    assert "Ctrl-C ends it." in said
+    assert "Fatal" not in rest
+    assert "Traceback" not in rest

@@ -135,18 +135,17 @@ def test_nothing_is_lost_or_counted_twice_whatever_is_put_back(steps: list[Any])
     assert (len(counts), counts.dropped, counts.take(1)) == (0, 0, [])
 
 
-def test_where_there_is_no_room_the_oldest_leave_and_are_counted() -> None:
+def test_where_there_is_no_room_what_is_new_is_left_out_and_counted() -> None:
     counts = Counts(3)
     for day in range(5):
         counts.add(day, SEEN[0])
-    assert ([one.day for one in counts.take(2)], counts.dropped) == ([2, 3], 2)
-    taken = counts.take(1)
-    for day in (5, 6):
-        counts.add(day, SEEN[0])
-    counts.put_back(taken)
+    counts.add(1, SEEN[0])  # is there already
     assert counts.dropped == 2
-    counts.put_back([taken[0]._replace(day=3)])
-    assert ([one.day for one in counts.take(9)], counts.dropped) == ([4, 5, 6], 3)
+    taken = counts.take(2)
+    assert [(one.day, one.shown) for one in taken] == [(0, 1), (1, 2)]
+    counts.add(5, SEEN[0])
+    counts.put_back(taken)
+    assert ([one.day for one in counts.take(9)], counts.dropped) == ([0, 1, 2], 3)
 
 
 # Over HTTP

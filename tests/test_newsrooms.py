@@ -59,6 +59,8 @@ def test_where_a_newsrooms_stories_and_models_are() -> None:
     assert Newsroom.of(first) == ("", "sqlite:////srv/news.sqlite", Path("/srv/models"))
     mic = Newsroom.of(first, "mic")
     assert mic == ("mic", "sqlite:////srv/news.mic.sqlite", Path("/srv/models/@mic"))
+    bare = Settings(store="sqlite:////srv/news", models="/srv/models")
+    assert Newsroom.of(bare, "lock").store == "sqlite:////srv/news.lock.sqlite", "not the file of a lock"
     named = Settings(store="sqlite:////srv/news.sqlite", models="/srv/models", site="mic")
     assert Newsroom.of(named) == mic
 

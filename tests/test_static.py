@@ -141,6 +141,21 @@ def test_what_did_not_change_is_not_written_again(filled: Store, folder: Path) -
     assert newer == {file_of(key("asked")), "index.json"}
 
 
+def test_lists_that_a_recompute_leaves_as_they_were_are_not_written_again(
+    filled: Store, folder: Path
+) -> None:
+    export(filled, folder)
+    before = files(folder)
+    with filled.exported() as (_, lists):
+        served = list(lists)
+    generation = filled.publish("m1", served)
+    assert export(filled, folder) == Exported(4, 0, 0)
+    assert files(folder) == before
+    assert index(folder)["generation"] == generation
+    filled.publish("m2", served)
+    assert export(filled, folder) == Exported(4, 4, 0)
+
+
 def test_files_of_stories_that_are_gone_are_deleted_and_no_others(filled: Store, folder: Path) -> None:
     export(filled, folder)
     own = [folder / "robots.txt", folder / "3f" / "mine.json", folder / "pages" / f"{'0' * 32}.json"]
@@ -200,7 +215,7 @@ def test_a_failure_leaves_nothing_named_that_is_not_there(
 
 
 def test_what_a_killed_export_left_beside_is_no_hindrance(filled: Store, folder: Path) -> None:
-    left = folder.with_name(".related.partial")
+    left = folder / ".partial"
     left.mkdir(parents=True)
     (left / "index.json").write_text("half")
     assert export(filled, folder).written == 4

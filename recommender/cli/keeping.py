@@ -52,7 +52,8 @@ def live(
 
 
 def _watch(stop: Event) -> None:
-    while sys.stdin.buffer.read(4_096):
+    # Not through Python's file, whose lock would be held when the interpreter ends, which ends it badly.
+    while os.read(sys.stdin.fileno(), 4_096):
         pass
     stop.set()
 

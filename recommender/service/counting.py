@@ -52,9 +52,11 @@ _Row: TypeAlias = tuple[int, int, int, int, int, int]
 
 
 class Counts:
-    """What readers did since it was written, added up in at most ``room`` rows; the oldest leave first.
+    """What readers did since it was written, added up in at most ``room`` rows.
 
-    ``dropped`` counts those that left.  For one event loop, not for threads.
+    Where there is no room what is new is left out, so that who makes up much
+    crowds out nothing that is there; ``dropped`` counts it.  For one event
+    loop, not for threads.
     """
 
     def __init__(self, room: int) -> None:
@@ -71,9 +73,11 @@ class Counts:
         for rank in ranks:
             source, other = items[rank - 1]
             row = (day, generation, story, other, source, rank)
+            if row not in self._rows and len(self._rows) >= self._room:
+                self.dropped += 1
+                continue
             shown, clicks = self._rows.get(row, (0, 0))
             self._rows[row] = (shown, clicks + 1) if clicked else (shown + 1, clicks)
-        self._limit()
 
     def take(self, most: int) -> list[Count]:
         """Take out the oldest rows, to be written."""
@@ -87,9 +91,6 @@ class Counts:
             shown, clicked = self._rows.get(row, (0, 0))
             self._rows[row] = (shown + count.shown, clicked + count.clicked)
             self._rows.move_to_end(row, last=False)
-        self._limit()
-
-    def _limit(self) -> None:
         while len(self._rows) > self._room:
-            self._rows.popitem(last=False)
+            self._rows.popitem()
             self.dropped += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Connection, inspect, text
@@ -27,7 +28,7 @@ def url(store: str, site: str) -> str:
     found = parse(store)
     if found.drivername == "sqlite":
         path = sqlite_path(found)
-        found = found.set(database=str(path.with_name(f"{path.stem}.{site}{path.suffix}")))
+        found = found.set(database=str(path.with_name(f"{path.stem}.{site}{_ending(path)}")))
     else:
         schema = f"{_prefix(found)}{site}"
         if len(schema) > _LONGEST:
@@ -44,8 +45,8 @@ def names(store: str, *, patience: float = 5.0) -> list[str]:
     """List the sites that have a store beside that of a URL, in order; raises as ``Store.open``."""
     database = Database(store, patience=patience)
     if (path := database.path) is not None:
-        beside = re.compile(rf"{re.escape(path.stem)}\.({_NAME}){re.escape(path.suffix)}")
-        matches = (beside.fullmatch(one.name) for one in path.parent.glob(f"*{path.suffix}"))
+        beside = re.compile(rf"{re.escape(path.stem)}\.({_NAME}){re.escape(_ending(path))}")
+        matches = (beside.fullmatch(one.name) for one in path.parent.glob(f"*{_ending(path)}"))
         return sorted(match[1] for match in matches if match)
     try:
         with database.snapshot() as connection:
@@ -64,6 +65,11 @@ def make_room(connection: Connection) -> None:
     schema = str(connection.scalar(text("SELECT current_setting('search_path')")))
     if re.fullmatch(rf"(\w+_)?site_{_NAME}", schema):
         connection.execute(CreateSchema(schema, if_not_exists=True))
+
+
+def _ending(path: Path) -> str:
+    """Give what the files of sites end with: a file without an ending has locks of such names beside it."""
+    return path.suffix or ".sqlite"
 
 
 def _options(store: URL) -> str:
