@@ -467,13 +467,92 @@ def test_an_answer_that_is_none_of_this_api_s(meeting: Make, body: dict[str, Any
 
 
 @pytest.mark.parametrize(
+    "body", [{"json": []}, {"json": ["x"]}, {"json": {"status": "well"}}, {"html": "<h1>Hello</h1>"}]
+)
+@pytest.mark.parametrize(("name", "given"), [("ready", ()), ("count", ([{}],)), ("remove", (key("a"),))])
+def test_what_is_done_is_said_as_the_api_says_it(
+    meeting: Make, name: str, given: tuple[Any, ...], body: dict[str, Any]
+) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        getattr(meeting(lambda _: httpx2.Response(200, **body)), name)(*given)
+
+
+PROBLEM = {"Content-Type": "application/problem+json"}
+
+
+@pytest.mark.parametrize("errors", [None, 5, "x", {}, ["a"], [None], [[]]])
+@pytest.mark.parametrize("type_", ["invalid-request", "invalid-story", "not-ready"])
+def test_a_problem_that_is_told_wrongly_is_an_error_of_the_client(
+    meeting: Make, errors: object, type_: str
+) -> None:
+    told = {"type": f"urn:recommender:error:{type_}", "title": None, "detail": 5, "errors": errors}
+    response = httpx2.Response(422, content=json.dumps(told).encode(), headers=PROBLEM)
+    client = meeting(lambda _: response)
+    with pytest.raises(ProblemError, match=r"^422 $") as caught:
+        client.related(key("asked"))
+    assert caught.value.errors == ()
+    with pytest.raises(UnexpectedAnswer if type_ == "invalid-story" else ProblemError):
+        client.publish(STORIES)
+    if type_ == "not-ready":
+        assert client.ready().missing == ()
+
+
+def test_counts_of_posted_stories_are_numbers(meeting: Make) -> None:
+    counts = {"new": "1", "changed": 0, "unchanged": 0, "rejected": 0}
+    items = [{"url": key("a"), "status": "new"}]
+    posted = meeting(lambda _: httpx2.Response(200, json={**counts, "items": items})).publish(STORIES)
+    assert posted.new == 1
+
+
+@pytest.mark.parametrize(
+    ("detail", "errors", "says"),
+    [
+        (
+            "What was asked is not understood: limit.",
+            {"limit": "Input should be less than or equal to 50"},
+            "422 No: What was asked is not understood: limit: Input should be less than or equal to 50",
+        ),
+        ("Not understood.", {"a": "x", "b": "y"}, "422 No: Not understood: a: x; b: y"),
+        ("", {"a": "x"}, "422 No: a: x"),
+        ("Not ready: no store.", {"store": "no store"}, "422 No: Not ready: no store."),
+        ("Above the quota.", {"a": "x"}, "422 No: Above the quota: a: x"),
+        ("So", {"a": "x" * 999}, f"422 No: So: a: {'x' * 196}…"),
+    ],
+)
+def test_a_problem_says_what_is_wrong_and_why(
+    meeting: Make, detail: str, errors: dict[str, str], says: str
+) -> None:
+    faults = [{"name": name, "reason": reason} for name, reason in errors.items()]
+    told = {"type": "urn:x", "title": "No", "detail": detail, "errors": faults}
+    response = httpx2.Response(422, content=json.dumps(told).encode(), headers=PROBLEM)
+    with pytest.raises(ProblemError) as caught:
+        meeting(lambda _: response).related(key("asked"))
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize("base", ["/sites/nope", "/nope"])
+def test_a_base_url_that_is_wrong_is_no_story_that_is_not_found(address: str, base: str) -> None:
+    with TestClient(create_app(Settings(store=address))) as inside:
+        client = Client(f"http://service.test{base}", transport=inside._transport)
+        with client, pytest.raises(ProblemError, match="404") as caught:
+            client.related(key("asked"))
+    assert type(caught.value) is ProblemError
+
+
+@pytest.mark.parametrize(
     ("status", "error", "type_"),
-    [(401, Unauthorized, "unauthorized"), (403, Forbidden, "forbidden"), (404, NotFound, "unknown-story")],
+    [
+        (401, Unauthorized, "unauthorized"),
+        (403, Forbidden, "forbidden"),
+        (404, NotFound, "unknown-story"),
+        (404, NotFound, "model-not-found"),
+        (404, ProblemError, "not-found"),
+    ],
 )
 def test_problems_have_classes_of_their_own(meeting: Make, status: int, error: Any, type_: str) -> None:
     told = {"type": f"urn:recommender:error:{type_}", "title": "No", "status": status, "detail": "so"}
     content = httpx2.Response(status, json=told).content
-    response = httpx2.Response(status, content=content, headers={"Content-Type": "application/problem+json"})
+    response = httpx2.Response(status, content=content, headers=PROBLEM)
     with pytest.raises(error, match=f"^{status} No: so$") as caught:
         meeting(lambda _: response).related(key("asked"))
     assert isinstance(caught.value, ClientError)
@@ -604,12 +683,26 @@ def test_an_attempt_takes_no_longer_than_is_left(meeting: Make, clock: Clock) ->
 
 
 def test_a_story_that_is_gone_after_a_failure_was_taken_back(meeting: Make) -> None:
-    answer, seen = failing(httpx2.ReadTimeout("x"), 404)
-    meeting(answer).remove(key("a"))
-    assert len(seen) == 2
-    answer, _ = failing(404)
-    with pytest.raises(ProblemError, match="404"):
-        meeting(answer).remove(key("a"))
+    def gone(before: list[Exception], **told: Any) -> Answer:
+        def answer(_: httpx2.Request) -> httpx2.Response:
+            if before:
+                raise before.pop()
+            return httpx2.Response(404, **told)
+
+        return answer
+
+    unknown = {"content": b'{"type": "urn:recommender:error:unknown-story"}', "headers": PROBLEM}
+    meeting(gone([httpx2.ReadTimeout("x")], **unknown)).remove(key("a"))
+    with pytest.raises(NotFound, match="404"):
+        meeting(gone([], **unknown)).remove(key("a"))
+    with pytest.raises(ProblemError, match="404 Not Found"):  # of somebody between, it says nothing
+        meeting(gone([httpx2.ReadTimeout("x")])).remove(key("a"))
+
+
+@pytest.mark.parametrize("stories", [["x"], [told("a"), None], {"webUrl": "x"}])
+def test_what_is_no_story_is_not_sent(meeting: Make, stories: Any) -> None:
+    with pytest.raises(TypeError, match=r"stories\[[01]\] is of type \w+: expected a mapping"):
+        meeting(lambda _: httpx2.Response(500)).publish(stories)
 
 
 def test_an_error_ends_what_is_published_after_the_parts_before(meeting: Make) -> None:
@@ -632,6 +725,25 @@ def test_an_error_ends_what_is_published_after_the_parts_before(meeting: Make) -
 def test_a_client_that_cannot_be(kind: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"http://|have to be"):
         kind(**{"url": "http://service.test", **wrong})
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "given", ["rec_secret\nX-Other: 1", "rec_secret\0", "rec_sécret", "rec_secret…", " \n"]
+)
+def test_a_key_that_cannot_be_is_refused_and_not_told(kind: Any, given: str) -> None:
+    with pytest.raises(ValueError, match=r"^key ") as caught:
+        kind("http://service.test", given)
+    assert "rec_" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_whitespace_around_a_key_is_left_out(meeting: Make) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["x-api-key"] == "rec_secret"
+        return httpx2.Response(204)
+
+    meeting(answer, key=" rec_secret\r\n").remove(key("a"))
 
 
 def test_both_have_the_same_methods() -> None:

@@ -93,9 +93,7 @@ def attempts(call: Call[T], policy: Policy, clock: Callable[[], float]) -> Steps
     raise AssertionError("count ends never")
 
 
-def published(
-    parts: Iterable[Call[dict[str, Any]]], policy: Policy, clock: Callable[[], float]
-) -> Steps[Posted]:
+def published(parts: Iterable[Call[Posted]], policy: Policy, clock: Callable[[], float]) -> Steps[Posted]:
     """Send parts one after the other, and put their answers together."""
     told = []
     for part in parts:

@@ -11,7 +11,7 @@ import orjson
 
 from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story, read
 from recommender.client.options import parameters
-from recommender.client.problems import ProblemError, UnexpectedAnswer, problem
+from recommender.client.problems import NotFound, ProblemError, UnexpectedAnswer, problem
 from recommender.client.reports import Evaluation, Models
 
 T = TypeVar("T")
@@ -67,12 +67,20 @@ def search(q: str, limit: int) -> Call[Hits]:
     return Call("GET", "search", _answer(Hits), [("q", q), ("limit", str(limit))])
 
 
-def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[dict[str, Any]]]:
-    """Post stories in as few parts as the service takes; ``posted`` puts the answers together."""
+def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[Posted]]:
+    """Post stories in as few parts as the service takes; ``posted`` puts the answers together.
+
+    Raises TypeError at what is no story, before its part is sent.
+    """
     part: list[tuple[Mapping[str, Any], bytes]] = []
     size = 0
-    for each in stories:
-        text = orjson.dumps(each)
+    for place, each in enumerate(stories):
+        if not isinstance(each, Mapping):
+            raise TypeError(
+                f"stories[{place}] is of type {type(each).__name__}: expected a mapping with the fields of "
+                "the seed document, such as webUrl and title"
+            )
+        text = orjson.dumps(dict(each))
         if part and (len(part) == MOST or size + len(text) > MOST_BYTES):
             yield _part(part)
             part, size = [], 0
@@ -82,19 +90,22 @@ def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[dict[str, Any
         yield _part(part)
 
 
-def posted(parts: Sequence[Mapping[str, Any]]) -> Posted:
+def posted(parts: Sequence[Posted]) -> Posted:
     """Put the answers to the parts together."""
-    counts = {name: sum(part[name] for part in parts) for name in _COUNTS}
-    return read(Posted, {**counts, "items": [item for part in parts for item in part["items"]]})
+    counts = {name: sum(getattr(part, name) for part in parts) for name in _COUNTS}
+    return read(Posted, {**counts, "items": [item.raw for part in parts for item in part.items]})
 
 
 def remove(url: str) -> Call[None]:
     """Take a story back."""
 
     def answer(response: httpx2.Response, before: int) -> None:
-        # Sent again, it may meet that it was done the first time.
-        if not (response.is_success or (before and response.status_code == 404)):
-            raise problem(response)
+        try:
+            _nothing(response)
+        except NotFound:
+            # Sent again, it may meet that it was done the first time.
+            if not before:
+                raise
 
     return Call("DELETE", "articles", answer, [("url", url)])
 
@@ -125,8 +136,7 @@ def count(events: Sequence[Mapping[str, Any]]) -> Call[None]:
     """Tell what readers were shown and clicked; twice, it would be counted twice."""
 
     def answer(response: httpx2.Response, _: int) -> None:
-        if not response.is_success:
-            raise problem(response)
+        _nothing(response)
 
     return Call("POST", "events", answer, body=orjson.dumps({"events": events}), once=True)
 
@@ -146,7 +156,10 @@ def ready() -> Call[Ready]:
 
     def answer(response: httpx2.Response, _: int) -> Ready:
         if response.is_success:
-            return Ready(raw=_json(response), ready=True)
+            told = _json(response)
+            if not isinstance(told, dict) or told.get("status") != "ready":
+                raise UnexpectedAnswer('not what the API promises: {"status": "ready"}')
+            return Ready(raw=told, ready=True)
         error = problem(response)
         if error.type != "urn:recommender:error:not-ready":
             raise error
@@ -167,10 +180,20 @@ def _answer(kind: type[T]) -> Callable[[httpx2.Response, int], T]:
     return answer
 
 
-def _part(part: Sequence[tuple[Mapping[str, Any], bytes]]) -> Call[dict[str, Any]]:
-    def answer(response: httpx2.Response, _: int) -> dict[str, Any]:
+def _nothing(response: httpx2.Response) -> None:
+    """Read the answer of what is done and tells nothing."""
+    if not response.is_success:
+        raise problem(response)
+    if response.status_code != 204:
+        raise UnexpectedAnswer(
+            f"not what the API promises: {response.status_code}, where 204 says it is done"
+        )
+
+
+def _part(part: Sequence[tuple[Mapping[str, Any], bytes]]) -> Call[Posted]:
+    def answer(response: httpx2.Response, _: int) -> Posted:
         if response.is_success:
-            return dict(read(Posted, _json(response)).raw)
+            return read(Posted, _json(response))
         error = problem(response)
         if error.type != "urn:recommender:error:invalid-story":
             raise error
@@ -180,13 +203,19 @@ def _part(part: Sequence[tuple[Mapping[str, Any], bytes]]) -> Call[dict[str, Any
     return Call("POST", "articles", answer, body=body)
 
 
-def _rejected(stories: Sequence[Mapping[str, Any]], error: ProblemError) -> dict[str, Any]:
+def _rejected(stories: Sequence[Mapping[str, Any]], error: ProblemError) -> Posted:
     """Say of each story that it was rejected: the service says so at once where none of a body is a story."""
+    if len(error.errors) != len(stories):
+        raise UnexpectedAnswer(
+            f"not what the API promises: {len(error.errors)} reasons for {len(stories)} stories"
+        ) from error
     items = [
-        {"url": story.get("webUrl") or story.get("originalUrl"), "status": "rejected", "reason": fault.reason}
+        {"url": url if isinstance(url, str) else None, "status": "rejected", "reason": fault.reason}
         for story, fault in zip(stories, error.errors, strict=True)
+        for url in [story.get("webUrl") or story.get("originalUrl")]
     ]
-    return {"new": 0, "changed": 0, "unchanged": 0, "rejected": len(items), "items": items}
+    counts = dict.fromkeys(_COUNTS, 0) | {"rejected": len(items)}
+    return read(Posted, {**counts, "items": items})
 
 
 def _json(response: httpx2.Response) -> Any:

@@ -27,8 +27,15 @@ def _described(url: str, key: str | None) -> dict[str, Any]:
     """Say what every request of a client has."""
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is not where a service is: it has to begin with http:// or https://")
-    keyed = {} if key is None else {"X-API-Key": key}
+    keyed = {} if key is None else {"X-API-Key": _checked(key)}
     return {"base_url": url, "headers": {"User-Agent": _AGENT, "Accept": "application/json"} | keyed}
+
+
+def _checked(key: str) -> str:
+    key = key.strip()
+    if not (key and key.isascii() and key.isprintable()):  # and it is not repeated
+        raise ValueError("key is empty or not of printable ASCII: expected an API key, or None for none")
+    return key
 
 
 def _request(call: Call[Any], timeout: float) -> dict[str, Any]:
@@ -44,9 +51,9 @@ class Client:
 
     ``key`` is an API key, for what needs one.  ``timeout`` is how many seconds of
     silence end an attempt, ``retries`` how often a request is sent again that
-    was not answered, or with 429, 502, 503 or 504, and ``deadline`` the
-    seconds after which no further attempt begins.  ``transport`` is httpx2's;
-    ``sleep`` and ``clock`` (seconds) are for tests.
+    was not answered, or with 429, 502, 503 or 504, and ``deadline`` the seconds
+    after which no further attempt begins.  ``transport`` is httpx2's; ``sleep`` and
+    ``clock`` (seconds) are for tests.  Raises ValueError for what cannot be.
 
     Methods raise ProblemError where the service says no, NotFound, Unauthorized
     and Forbidden among them, Unreachable where there is no answer, and

@@ -6,7 +6,7 @@
     ├── Unreachable         no answer in time, however often it was tried
     ├── UnexpectedAnswer    an answer that is none of this API's: a proxy's page, another service
     └── ProblemError        the service says no (RFC 9457)
-        ├── NotFound        404: no story answers to the URL, or there is no such model
+        ├── NotFound        404: no story answers to the URL, or there is no such model; not any other 404
         ├── Unauthorized    401: no key, or one that is none
         └── Forbidden       403: a key that was made for something else
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import orjson
@@ -67,8 +67,16 @@ class ProblemError(ClientError):
         self.errors = errors
 
     def __str__(self) -> str:
-        told = f"{self.status} {self.title}"
-        return f"{told}: {self.detail}" if self.detail else told
+        # Some details have the reasons already, others end in the names alone: nothing is told twice.
+        untold = [each for each in self.errors if each.reason not in self.detail]
+        detail = self.detail
+        if untold:
+            detail = detail.removesuffix(".").removesuffix(f": {', '.join(each.name for each in untold)}")
+        reasons = "; ".join(f"{each.name}: {each.reason}" for each in untold)
+        if len(reasons) > _SHOWN:
+            reasons = f"{reasons[: _SHOWN - 1]}…"
+        parts = (f"{self.status} {self.title}", detail, reasons)
+        return ": ".join(part for part in parts if part)
 
 
 class NotFound(ProblemError):
@@ -83,20 +91,38 @@ class Forbidden(ProblemError):
     """An API key that was made for something else."""
 
 
-_KINDS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+_KINDS: Final = {401: Unauthorized, 403: Forbidden}
+
+# Any other 404, such as that of a base URL that is wrong, says nothing of stories.
+_MISSING: Final = ("urn:recommender:error:unknown-story", "urn:recommender:error:model-not-found")
+
+_SHOWN: Final = 200
+"""Characters of reasons that a message has at most."""
 
 
 def problem(response: httpx2.Response) -> ProblemError:
     """Make the error of a response that is no success."""
     status = response.status_code
-    kind = _KINDS.get(status, ProblemError)
     told = _document(response)
     if told is None:
         known = status in {each.value for each in HTTPStatus}
-        # A 404 of somebody else says nothing of stories.
         return ProblemError(status, "about:blank", HTTPStatus(status).phrase if known else "Unknown")
-    errors = tuple(Fault(str(each.get("name")), str(each.get("reason"))) for each in told.get("errors", ()))
-    return kind(status, told["type"], str(told.get("title", "")), str(told.get("detail", "")), errors)
+    missing = status == 404 and told["type"] in _MISSING
+    kind = NotFound if missing else _KINDS.get(status, ProblemError)
+    return kind(
+        status, told["type"], _text(told, "title"), _text(told, "detail"), _faults(told.get("errors"))
+    )
+
+
+def _faults(told: object) -> tuple[Fault, ...]:
+    found = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    return tuple(Fault(_text(each, "name"), _text(each, "reason")) for each in found)
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    # Whoever wrote the document, it is an error that is told of and none that is made.
+    value = told.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _document(response: httpx2.Response) -> dict[str, Any] | None:
