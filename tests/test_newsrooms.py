@@ -19,7 +19,7 @@ from test_newsroom_day import answers, wait
 
 from recommender import models, newsrooms
 from recommender.api.hosting import host
-from recommender.errors import SettingsError
+from recommender.errors import SettingsError, StoreError, StoreLocked
 from recommender.newsrooms import Newsroom
 from recommender.settings import Settings
 from recommender.store import Store, sites
@@ -130,6 +130,22 @@ def test_a_site_is_there_when_something_is_imported(store_url: str, site: str) -
         with Store.open(Newsroom.of(settings).store) as store:
             assert store.status().stories == 0
     assert newsrooms.names(settings) == [site]
+
+
+def test_errors_tell_one_newsroom_from_another(settings: Settings, site: str) -> None:
+    first, other, none = (Newsroom.of(settings, room).store for room in ("", site, f"{site}_none"))
+    with Store.open(first) as one, Store.open(other) as two:
+        assert one.name != two.name
+        with one.writing("import"), two.writing("import"):
+            for room in (one, two):
+                with (
+                    Store.open(first if room is one else other) as again,
+                    pytest.raises(StoreLocked, match=f"^{re.escape(room.name)} is being written"),
+                    again.writing("train"),
+                ):
+                    pass
+    with pytest.raises(StoreError, match=rf"{site}_none.*: there is .*import something first"):
+        Store.open(none, create=False)
 
 
 # Over HTTP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import struct
 import subprocess
@@ -25,7 +26,7 @@ from stories import document, key, packed, save, story
 from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOutdated, StoreUnavailable
 from recommender.neighbours import Neighbour, in_order
 from recommender.store import Store, schema
-from recommender.store.database import _use_log
+from recommender.store.database import Database, _use_log
 
 
 @pytest.fixture
@@ -166,20 +167,47 @@ def set_revision(url: str, statement: str) -> None:
 
 def test_a_newer_store_is_refused(store_url: str) -> None:
     set_revision(store_url, "UPDATE alembic_version SET version_num = '9999'")
+    name = Database(store_url, patience=1).name
     for create in (True, False):
-        with pytest.raises(StoreOutdated, match="9999"):
+        with pytest.raises(StoreOutdated, match=rf"^{re.escape(name)}: .*9999"):
             Store.open(store_url, create=create)
 
 
 def test_an_older_store_is_upgraded_only_by_who_may(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        downgrade(store, "0001")
+    with pytest.raises(StoreOutdated, match="older than this program"):
+        Store.open(store_url, create=False)
+    with Store.open(store_url) as store:
+        assert store.status().stories == 0
+
+
+def test_a_store_without_tables_is_one_that_nothing_was_imported_into(store_url: str) -> None:
     with Store.open(store_url) as store, store._writer.transaction("test") as connection:
         schema.metadata.drop_all(connection)
         connection.execute(text("DROP TABLE searched"))
         connection.execute(text("DROP TABLE alembic_version"))
-    with pytest.raises(StoreOutdated, match="older"):
+    with pytest.raises(StoreOutdated, match="there is nothing imported under that name; import something"):
         Store.open(store_url, create=False)
     with Store.open(store_url) as store:
         assert store.status().stories == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql://u:secret@h/news", "postgresql+psycopg://u:***@h/news"),
+        (
+            "postgresql://u:secret@h/news?password=secret&options=-csearch_path%3Dold%20-c%20search_path%3Dsite_mic",
+            "postgresql+psycopg://u:***@h/news (schema site_mic)",
+        ),
+        ("sqlite:////srv/news.mic.sqlite", "sqlite:////srv/news.mic.sqlite"),
+    ],
+)
+def test_the_name_of_a_store_says_where_it_is(url: str, name: str) -> None:
+    database = Database(url, patience=1)
+    assert database.name == name
+    database.close()
 
 
 def downgrade(store: Store, revision: str) -> None:

@@ -22,12 +22,12 @@ from sqlalchemy import (
     create_engine,
     event,
     exc,
-    make_url,
     text,
 )
 from sqlalchemy.dialects import sqlite
 
-from recommender.errors import MissingExtra, SettingsError, StoreUnavailable
+from recommender.errors import MissingExtra, StoreUnavailable
+from recommender.store.addresses import parse, schema, sqlite_path
 from recommender.store.watching import Watch
 
 T = TypeVar("T")
@@ -86,8 +86,8 @@ class Prepared:
 class Database:
     """One SQLite file or one PostgreSQL database (in one schema of it).
 
-    ``path`` is the SQLite file, ``None`` on PostgreSQL; ``name`` is the
-    database's URL without its password, for messages.
+    ``path`` is the SQLite file, ``None`` on PostgreSQL; ``name`` is for
+    messages: its URL without the password, and on PostgreSQL the schema.
 
     Raises SettingsError for a URL no store can have, MissingExtra if the
     driver is not installed.  Connects when first used.
@@ -101,6 +101,8 @@ class Database:
         self._password = parsed.password
         # A PostgreSQL URL may carry a password in its query too.
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
+        if (inside := schema(parsed)) is not None:
+            self.name += f" (schema {inside})"
         self._answering: Engine
         self._writing: Engine
         self._spare: list[_Reader] = []
@@ -216,38 +218,6 @@ class Database:
     def _shown(self, error: exc.DBAPIError | sqlite3.Error) -> str:
         text = " ".join(str(error.orig if isinstance(error, exc.DBAPIError) else error).split())
         return text.replace(self._password, "***") if self._password else text
-
-
-def parse(text: str) -> URL:
-    """Read the URL of a store; raises SettingsError for one that no store can have."""
-    try:
-        url = make_url(text)
-    except (exc.ArgumentError, ValueError):
-        # The text is not repeated: what cannot be parsed may hold a password anywhere.
-        raise SettingsError(
-            "the store is not a database URL: expected sqlite:///path or postgresql+psycopg://…"
-        ) from None
-    if url.drivername in ("sqlite", "sqlite+pysqlite"):
-        return url.set(drivername="sqlite")
-    if url.drivername in ("postgresql", "postgresql+psycopg"):
-        return url.set(drivername="postgresql+psycopg")
-    raise SettingsError(
-        f"a store on {url.drivername!r} is not supported: expected sqlite:///path or postgresql+psycopg://…"
-    )
-
-
-def sqlite_path(url: URL) -> Path:
-    """Find the file of a store on SQLite; raises as ``parse``."""
-    if url.query or url.host:
-        raise SettingsError(
-            "an SQLite store is written sqlite:///path, with three slashes and nothing after it"
-        )
-    if not url.database or url.database.startswith((":memory:", "file:")):
-        raise SettingsError(
-            "an SQLite store needs a file, sqlite:///path: workers and readers would not share one in memory"
-        )
-    # Resolved, so that every name of the file leads to the same lock beside it.
-    return Path(url.database).expanduser().resolve()
 
 
 def _sqlite(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:

@@ -30,7 +30,7 @@ class Readable:
 
     @property
     def name(self) -> str:
-        """The database's URL without its password, for messages."""
+        """The database's URL without its password, on PostgreSQL with the schema, for messages."""
         return self._database.name
 
     @property

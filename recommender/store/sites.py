@@ -10,12 +10,12 @@ from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.schema import CreateSchema
 
 from recommender.errors import SettingsError
-from recommender.store.database import Database, parse, sqlite_path
+from recommender.store.addresses import options, parse, schema, sqlite_path
+from recommender.store.database import Database
 
 _NAME: Final = "[a-z][a-z0-9_]*"
 """What a site is called: a file, a schema and a path of a URL may have such a name."""
 
-_SEARCH_PATH: Final = re.compile(r"-c\s*search_path=(\w+)")
 _LONGEST: Final = 63
 """Characters of a schema's name; PostgreSQL would cut off the rest, and take two sites for one."""
 
@@ -30,14 +30,14 @@ def url(store: str, site: str) -> str:
         path = sqlite_path(found)
         found = found.set(database=str(path.with_name(f"{path.stem}.{site}{_ending(path)}")))
     else:
-        schema = f"{_prefix(found)}{site}"
-        if len(schema) > _LONGEST:
+        own = f"{_prefix(found)}{site}"
+        if len(own) > _LONGEST:
             raise SettingsError(
-                f"site {site!r}: its schema would be called {schema}, and {_LONGEST} characters are most"
+                f"site {site!r}: its schema would be called {own}, and {_LONGEST} characters are most"
             )
         # Of several search paths the last one counts.
-        options = f"{_options(found)} -csearch_path={schema}".lstrip()
-        found = found.update_query_dict({"options": options})
+        given = f"{options(found)} -csearch_path={own}".lstrip()
+        found = found.update_query_dict({"options": given})
     return found.render_as_string(hide_password=False)
 
 
@@ -62,9 +62,9 @@ def make_room(connection: Connection) -> None:
     """Make the schema of a site's store if it is not there; nothing for a file, or another's schema."""
     if connection.dialect.name != "postgresql":
         return
-    schema = str(connection.scalar(text("SELECT current_setting('search_path')")))
-    if re.fullmatch(rf"(\w+_)?site_{_NAME}", schema):
-        connection.execute(CreateSchema(schema, if_not_exists=True))
+    named = str(connection.scalar(text("SELECT current_setting('search_path')")))
+    if re.fullmatch(rf"(\w+_)?site_{_NAME}", named):
+        connection.execute(CreateSchema(named, if_not_exists=True))
 
 
 def _ending(path: Path) -> str:
@@ -72,12 +72,7 @@ def _ending(path: Path) -> str:
     return path.suffix or ".sqlite"
 
 
-def _options(store: URL) -> str:
-    given = store.query.get("options", "")
-    return given if isinstance(given, str) else " ".join(given)
-
-
 def _prefix(store: URL) -> str:
     """Give what the schemas of a store's sites begin with: two stores in one database have their own."""
-    schemas = _SEARCH_PATH.findall(_options(store))
-    return f"{schemas[-1]}_site_" if schemas else "site_"
+    named = schema(store)
+    return "site_" if named is None else f"{named}_site_"

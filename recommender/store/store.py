@@ -68,13 +68,17 @@ class Store(Readable):
 
     def _migrate(self, *, create: bool) -> None:
         with self._database.snapshot() as connection:
-            needed = migrations.needed(connection)
+            needed = migrations.needed(connection, self.name)
+            empty = needed and not create and migrations.revision(connection) is None
         if not needed:
             return
         if not create:
-            raise StoreOutdated(
-                f"{self.name}: its tables are older than this program, or missing; an import upgrades them"
+            trouble = (
+                "there is nothing imported under that name; import something first"
+                if empty
+                else "its tables are older than this program; an import upgrades them"
             )
+            raise StoreOutdated(f"{self.name}: {trouble}")
         with self.writing("upgrade", wait=_UPGRADE_WAIT), self._writer.transaction("upgrade") as connection:
             sites.make_room(connection)
             migrations.upgrade(connection)

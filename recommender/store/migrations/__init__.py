@@ -18,16 +18,16 @@ def revision(connection: Connection) -> str | None:
     return version
 
 
-def needed(connection: Connection) -> bool:
-    """Tell whether the database is older than this program.
+def needed(connection: Connection, name: str) -> bool:
+    """Tell whether the database, of a ``name`` for messages, is older than this program.
 
     Raises StoreOutdated if it is newer, which no migration mends.
     """
     version = revision(connection)
     if version is not None and version > REVISION:
         raise StoreOutdated(
-            f"the store's schema is at revision {version}, this program knows {REVISION} at most: "
-            "it was written by a newer version of recommender; install that one"
+            f"{name}: its tables are of revision {version}, this program knows {REVISION} at most: "
+            "they were written by a newer version of recommender; install that one"
         )
     return version != REVISION
 
