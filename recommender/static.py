@@ -84,6 +84,8 @@ def export(
     is writing there.
     """
     folder = folder.resolve()
+    if not folder.name:  # its files are not the export's to replace
+        raise UsageError(f"{folder}: is the root of all folders; name one for the export alone")
     partial = folder / PARTIAL  # on the same disk, wherever that is mounted
     try:
         folder.mkdir(parents=True, exist_ok=True)

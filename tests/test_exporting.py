@@ -144,6 +144,44 @@ def test_the_command_writes_each_format(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "parquet"),
+    [
+        (["-o", "x.parquet"], True),
+        (["-o", "x.PARQUET"], True),
+        (["-o", "x.parquet", "--format", "jsonl"], False),
+        (["-o", "x", "--format", "parquet"], True),
+        (["-o", "parquet"], False),
+    ],
+)
+def test_the_ending_says_the_format_where_nothing_else_does(
+    folder: Path, arguments: list[str], parquet: bool
+) -> None:
+    done = run_in(folder, "export", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (folder / arguments[1]).read_bytes().startswith(b"PAR1") == parquet
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-o", ""], "names nothing to write"),
+        (["--static", ""], "names nothing to write"),
+        (["-o", "/"], "/: is a folder; name a file"),
+        (["-o", "."], "is a folder; name a file"),
+        (["-o", "/", "--format", "parquet"], "/: is a folder; name a file"),
+        (["--static", "/"], "/: is the root of all folders; name one"),
+    ],
+)
+def test_where_nothing_can_be_written(folder: Path, arguments: list[str], says: str) -> None:
+    before = sorted(path.name for path in folder.iterdir() if path.suffix == "")
+    done = run_in(folder, "export", *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("usage-error: ")
+    assert says in done.stderr
+    assert sorted(path.name for path in folder.iterdir() if path.suffix == "") == before
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ([], "--output FILE, or --static DIR"),

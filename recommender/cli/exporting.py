@@ -11,16 +11,25 @@ from recommender.cli.context import current
 from recommender.errors import UsageError
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise UsageError(
+            "'' names nothing to write: give a file (-o related.jsonl) or a folder (--static public)"
+        )
+    return Path(text)
+
+
 def export(
     context: typer.Context,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write.", metavar="FILE")
+        Path | None, typer.Option("-o", "--output", help="File to write.", metavar="FILE", parser=_path)
     ] = None,
     format_: Annotated[
         Literal["jsonl", "parquet"] | None,
         typer.Option(
             "--format",
-            help="Of --output. jsonl, if not given: a line a story; parquet: a row a story and neighbour.",
+            help="Of --output. jsonl: a line a story; parquet: a row a story and neighbour. "
+            "If not given, parquet for a FILE that ends in .parquet, else jsonl.",
         ),
     ] = None,
     k: Annotated[
@@ -35,7 +44,12 @@ def export(
     ] = None,
     static: Annotated[
         Path | None,
-        typer.Option("--static", help="Folder to write instead, a file a story, for a CDN.", metavar="DIR"),
+        typer.Option(
+            "--static",
+            help="Folder to write instead, a file a story, for a CDN.",
+            metavar="DIR",
+            parser=_path,
+        ),
     ] = None,
     limit: Annotated[
         int | None,
@@ -47,12 +61,12 @@ def export(
     """Write every served list: as lines, as Parquet, or as a file a story for a CDN.
 
     With --output as ranked: nothing collapsed, nothing filled. With --static what GET /related?url=
-    answers for each story, byte for byte; only files that change are written, and those of stories
+    answers for each story; only lists that changed are written, and files of stories
     that are gone are deleted.
 
     Example:  recommender export -o related.jsonl -k 20
 
-    Example:  recommender export -o related.parquet --format parquet
+    Example:  recommender export -o related.parquet
 
     Example:  recommender export --static public/related
     """
@@ -73,7 +87,7 @@ def export(
         )
         return
     assert output is not None  # noqa: S101  (one of the two is given)
-    if format_ == "parquet":
+    if (format_ or output.suffix.lower().lstrip(".")) == "parquet":
         from recommender.pipeline.parquet import export as run_parquet
 
         with here.open() as store:
