@@ -665,6 +665,7 @@ def test_when_to_come_again_is_read_as_seconds_or_a_date() -> None:
     assert 55 < read(format_datetime(later, usegmt=True)) <= 60
     assert read(format_datetime(later - timedelta(days=1), usegmt=True)) == 0
     assert [read(told) for told in ("7", "", "soon", "-1", "9" * 400)] == [7, 0, 0, 0, 0]
+    assert read(f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT") == 0
     assert retry_after(httpx2.Response(503)) == 0
 
 
