@@ -53,7 +53,7 @@ def whole(target: Path) -> Iterator[Path]:
 
     Raises UsageError where it cannot be written.
     """
-    if not target.name or target.is_dir():
+    if not target.name:
         raise UsageError(f"{target}: is a folder; name a file to write in it, such as related.jsonl")
     partial = target.with_name(f".{target.name}.partial")
     try:
