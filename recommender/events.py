@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,3 +36,24 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.day)
+
+    def where(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Events:
+        """Keep some rows: those marked (n,), or those numbered (m,), in that order."""
+        columns = ("day", "generation", "article", "other", "source", "rank", "shown", "clicked")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
+    def over_days(self) -> Events:
+        """Add up days: a row for each generation, pair, source and rank, of the first day it has.
+
+        A list is often clicked on a later day than it was shown.
+        """
+        # Loaded here: who counts needs no numpy.
+        import numpy as np
+
+        key = (self.rank, self.source, self.other, self.article, self.generation)
+        order = np.lexsort((self.day, *key))
+        new = np.ones(len(self), np.bool_)
+        new[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in key], axis=0)
+        starts = np.flatnonzero(new)
+        shown, clicked = (np.add.reduceat(each[order], starts) for each in (self.shown, self.clicked))
+        return replace(self.where(order[starts]), shown=shown, clicked=clicked)

@@ -73,11 +73,33 @@ def test_json_is_all_of_it(run: partial[Result], tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
         found = clickthrough(store.events())
     told = json.loads(run("report", "--json").stdout)
-    assert list(told) == ["stories", "shown", "clicked", "ctr", "sources", "ranks", "models"]
+    assert list(told) == ["stories", "shown", "clicked", "unshown", "ctr", "sources", "ranks", "models"]
     assert [source["name"] for source in told["sources"]] == ["pinned", "curated", "fill"]
     assert told["sources"][0]["debiased"] == found.sources[0].debiased
     assert told["sources"][0]["interval"] == list(found.sources[0].interval or ())
     assert (told["sources"][2]["debiased"], told["sources"][2]["interval"]) == (None, None)
+
+
+def test_clicks_on_what_was_not_shown_are_told(run: partial[Result], tmp_path: Path) -> None:
+    said = "clicks more are not counted: no impression of what they are on was"
+    count(tmp_path)
+    assert json.loads(run("report", "--json").stdout)["unshown"] == 0
+    assert "not counted" not in run("report").stdout
+    with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
+        # Of the list shown six days ago, and of a place where nobody was shown anything.
+        store.record_events([Count(TODAY, 1, 1, 3, 0, 1, 0, 40), Count(TODAY, 1, 1, 5, 2, 9, 0, 1_002)])
+    told = json.loads(run("report", "--json").stdout)
+    assert (told["clicked"], told["unshown"]) == (790, 1_002)
+    assert f"1,002 {said}" in " ".join(run("report").stdout.split())
+    assert f"1,042 {said}" in " ".join(run("report", "--days", "1").stdout.split())
+
+
+def test_clicks_alone_are_told(run: partial[Result], tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
+        store.record_events([Count(TODAY, 1, 1, 3, 0, 1, 0, 1)])
+    words = " ".join(run("report").stdout.split())
+    assert "No impression was counted yet." in words
+    assert "1 click more is not counted: no impression of what it is on was." in words
 
 
 def test_nothing_was_counted(run: partial[Result], tmp_path: Path) -> None:

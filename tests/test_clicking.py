@@ -122,6 +122,15 @@ def test_only_clicks_of_days_that_were_over_at_the_cut_are_known() -> None:
     assert pairs(both.passed) == pairs(choices_before(shelf(day=7), cold(linked, 8.0)).passed)
 
 
+def test_clicks_of_another_day_than_their_impressions_count_up_to_the_cut() -> None:
+    linked = replace(STORIES, links=np.array([[0, 1], [11, 2]]))
+    later = events_of([3], [4], [1], 0, 500, day=8)
+    events = joined(shelf((3, 4, 1, 900, 0), day=7), later)
+    assert liked(events, linked) == [[3, 4]]
+    for cut, expected in ((8.5, []), (9.0, [[3, 4]])):
+        assert pairs(choices_before(events, cold(linked, cut)).liked) == expected, cut
+
+
 def joined(one: Events, other: Events) -> Events:
     columns = ("article", "other", "rank", "shown", "clicked", "source", "generation", "day")
     return events_of(**{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in columns})

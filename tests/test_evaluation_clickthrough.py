@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,29 @@ def test_counts_are_whole() -> None:
         assert sum(part.clicked for part in parts) == found.clicked
         assert all(part.ctr == part.clicked / part.shown for part in parts)
     assert [rank.rank for rank in found.ranks] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_click_counts_on_another_day_than_its_impression() -> None:
+    story = np.arange(100)
+    shown = events_of(story, 1_000, 1, 1, story < 50)
+    later = events_of(story[50:], 1_000, 1, 0, 1, day=1)
+    found = clickthrough(joined(shown, later))
+    assert (found.shown, found.clicked, found.unshown, found.ctr) == (100, 100, 0, 1)
+    (model,) = found.sources
+    assert (model.debiased, model.interval) == (1, (1, 1))
+    assert found == clickthrough(events_of(story, 1_000, 1, 1, 1))
+
+
+@pytest.mark.parametrize("by", ["source", "model", "pair"])
+def test_how_counts_fall_on_days_makes_no_difference(by: By) -> None:
+    events = page(20)
+    apart = joined(
+        replace(events, clicked=0 * events.clicked),
+        replace(events, shown=0 * events.shown, day=events.day + 1),
+    )
+    one, other = fit(events, by), fit(apart, by)
+    np.testing.assert_array_equal(one.attraction, other.attraction)
+    np.testing.assert_array_equal(one.examination, other.examination)
 
 
 def test_intervals_hold_what_is_true() -> None:
@@ -182,7 +206,7 @@ def test_clicks_on_what_was_never_shown_count_nowhere(clicked: int) -> None:
     found = clickthrough(events_of([1], [5], [1], 0, [clicked]))
     assert (found.stories, found.shown, found.clicked, found.ctr) == (0, 0, 0, 0)
     assert found.sources == found.ranks == found.models == []
-    assert found == clickthrough(NOTHING)
+    assert found == replace(clickthrough(NOTHING), unshown=clicked)
 
 
 def test_nothing_clicked_says_nothing_of_ranks() -> None:

@@ -65,6 +65,17 @@ def test_counts_since_a_day(known: Store) -> None:
     assert len(known.events(20_002)) == 0
 
 
+def test_days_are_added_up_where_everything_else_is_equal(known: Store) -> None:
+    others = [count(generation=2), count(article=3), count(other=3), count(source=1), count(rank=2)]
+    known.record_events([count(3, 1), count(0, 2, day=20_001), count(4, 0, day=20_005), *others])
+    events = known.events()
+    assert len(events) == 8
+    found = events.over_days()
+    assert sorted(rows(found)) == sorted([count(7, 3), *others])
+    assert (found.models, found.rank.dtype) == (events.models, events.rank.dtype)
+    assert len(known.events(20_006).over_days()) == 0
+
+
 def test_many_rows_are_read_in_parts(known: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "_ROWS", 7)
     counts = [count(day + rank, day=day, rank=rank) for day in range(1, 11) for rank in range(1, 6)]

@@ -48,14 +48,18 @@ def report(
         found = clickthrough(store.events(since))
     if json:
         here.out.print_json(data=asdict(found))
-    elif not found.shown:
-        when = "yet" if days is None else f"in the last {days} days"
+        return
+    if found.shown:
+        here.out.print(tables(found))
+    else:
+        what = "No impression" if found.unshown else "Nothing"
+        when = "yet" if days is None else "today" if days == 1 else f"in the last {days} days"
         here.out.print(
-            f"Nothing was counted {when}. Pages send what readers see and click to POST /events.",
+            f"{what} was counted {when}. Pages send what readers see and click to POST /events.",
             markup=False,
         )
-    else:
-        here.out.print(tables(found))
+    if found.unshown:
+        here.out.print(Text(_not_counted(found.unshown), "dim"))
 
 
 def tables(found: ClickThrough) -> RenderableType:
@@ -78,6 +82,12 @@ def tables(found: ClickThrough) -> RenderableType:
         "– where ranks and what stands there cannot be told apart."
     )
     return Group(groups[0], Text(), ranks, Text(), groups[1], Text(), Text(note, "dim"))
+
+
+def _not_counted(clicks: int) -> str:
+    if clicks == 1:
+        return "1 click more is not counted: no impression of what it is on was."
+    return f"{clicks:,} clicks more are not counted: no impression of what they are on was."
 
 
 def _table(

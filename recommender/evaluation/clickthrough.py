@@ -58,11 +58,15 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class ClickThrough:
-    """What was shown of the lists of so many ``stories``, and parts of it: those of which anything was."""
+    """What was shown of the lists of so many ``stories``, and parts of it: those of which anything was.
+
+    ``unshown`` are clicks on what was never shown, which nothing else here counts.
+    """
 
     stories: int
     shown: int
     clicked: int
+    unshown: int
     ctr: float
     sources: list[Group]
     ranks: list[Rank]
@@ -75,17 +79,19 @@ def clickthrough(events: Events, seed: int = 0) -> ClickThrough:
     Ranks are told by sources.  Intervals are percentiles of ``RESAMPLES``
     bootstrap resamples of the stories whose lists were shown, since the
     readers of one story are alike.  Where clicks are of fewer than two stories
-    there is nothing to resample: they are those of Poisson counts.  Clicks on
-    what was never shown are not counted.
+    there is nothing to resample: they are those of Poisson counts.  A click
+    counts whether what it is on was shown that day or another.
     """
-    there = events.shown > 0
-    shown, clicked = int(events.shown[there].sum()), int(events.clicked[there].sum())
+    all_clicks, events = int(events.clicked.sum()), events.over_days()
+    events = events.where(events.shown > 0)
+    shown, clicked = int(events.shown.sum()), int(events.clicked.sum())
     ranks, sources = _rates(events, "source", seed)
     _, models = _rates(events, "model", seed)
     return ClickThrough(
-        stories=len(np.unique(events.article[there])),
+        stories=len(np.unique(events.article)),
         shown=shown,
         clicked=clicked,
+        unshown=all_clicks - clicked,
         ctr=clicked / shown if shown else 0.0,
         sources=_named(sources, SOURCES),
         ranks=[Rank(number, *counted) for number, counted in ranks],
@@ -107,9 +113,9 @@ def _rates(
     """Give the rows of ranks, and those of groups, by their numbers."""
     found = fit(events, by)
     cells = found.cells
-    stories, story = np.unique(events.article[cells.rows], return_inverse=True)
-    gammas, thetas = _resampled(events, found, story, len(stories), seed)
-    hit = events.clicked[cells.rows] > 0
+    stories, story = np.unique(cells.events.article, return_inverse=True)
+    gammas, thetas = _resampled(found, story, len(stories), seed)
+    hit = cells.events.clicked > 0
 
     def side(
         names: Ints, of: Ints, fitted: Floats, beside: Floats, samples: Floats
@@ -139,7 +145,7 @@ def _rows(
         yield name, (int(n), int(c), c / n, rate if known else None, (low, high) if known else None)
 
 
-def _resampled(events: Events, found: Fit, story: Ints, stories: int, seed: int) -> tuple[Floats, Floats]:
+def _resampled(found: Fit, story: Ints, stories: int, seed: int) -> tuple[Floats, Floats]:
     """Fit γ (g, RESAMPLES) and θ (r, RESAMPLES) to as many resamples of the stories; 0 what is not known."""
     cells, random = found.cells, np.random.default_rng(seed)
     if found.first < 0:
@@ -149,8 +155,8 @@ def _resampled(events: Events, found: Fit, story: Ints, stories: int, seed: int)
     drawn = random.multinomial(lots, np.full(lots, 1 / lots), RESAMPLES).T
     shape = len(cells.group), lots
     shown, clicked = (
-        (csr_array((each[cells.rows], (cells.cell, lot[story])), shape=shape) @ drawn) * found.known[:, None]
-        for each in (events.shown, events.clicked)
+        (csr_array((each, (cells.cell, lot[story])), shape=shape) @ drawn) * found.known[:, None]
+        for each in (cells.events.shown, cells.events.clicked)
     )
     theta = np.tile(np.nan_to_num(found.examination)[:, None], RESAMPLES)
     return rates(cells, shown, clicked, theta, found.first, STEPS, PRECISE)

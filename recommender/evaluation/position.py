@@ -50,8 +50,8 @@ class Cells:
     ``names`` (g,) is what the groups are: places in ``SOURCES``, places among
     ``model_names``, or places among the pairs (story, other), ascending.
     ``ranks`` (r,) are ascending; ``group`` and ``rank`` (c,) are places in the
-    two, ``shown`` and ``clicked`` (c,) counts.  ``rows`` are the events that
-    were shown, ``cell`` says in which cell each of them is.
+    two, ``shown`` and ``clicked`` (c,) counts.  ``events`` are those
+    that were shown, days added up; ``cell`` says in which cell each of them is.
     """
 
     names: Ints
@@ -60,22 +60,22 @@ class Cells:
     rank: Ints
     shown: Floats
     clicked: Floats
-    rows: Ints
+    events: Events
     cell: Ints
 
     @classmethod
     def of(cls, events: Events, by: By) -> Cells:
         """Count events; clicks on what was never shown count nowhere."""
-        rows = np.flatnonzero(events.shown > 0)
-        names, group = np.unique(_grouped(events, by)[rows], return_inverse=True)
-        ranks, rank = np.unique(events.rank[rows].astype(np.int64), return_inverse=True)
+        events = events.over_days()
+        events = events.where(events.shown > 0)
+        names, group = np.unique(_grouped(events, by), return_inverse=True)
+        ranks, rank = np.unique(events.rank.astype(np.int64), return_inverse=True)
         wide = max(1, len(ranks))
         there, cell = np.unique(group * wide + rank, return_inverse=True)
         shown, clicked = (
-            np.bincount(cell, each[rows], len(there)).astype(np.float64)
-            for each in (events.shown, events.clicked)
+            np.bincount(cell, each, len(there)).astype(np.float64) for each in (events.shown, events.clicked)
         )
-        return cls(names, ranks, there // wide, there % wide, shown, clicked, rows, cell)
+        return cls(names, ranks, there // wide, there % wide, shown, clicked, events, cell)
 
 
 @dataclass(frozen=True, slots=True)

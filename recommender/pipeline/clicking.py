@@ -10,7 +10,7 @@ shown, of which nobody knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -51,12 +51,13 @@ def choices(events: Events, corpus: Corpus) -> Choices:
     found = fit(events, "source")
     cells = found.cells
     examined = np.nan_to_num(found.examination[cells.rank])
-    rows = cells.rows[examined[cells.cell] > 0]
-    looks = (events.shown[cells.rows] * examined[cells.cell])[examined[cells.cell] > 0]
-    ends = np.sort(np.column_stack([events.article[rows], events.other[rows]]), axis=1)
+    seen = examined[cells.cell] > 0
+    events = cells.events.where(seen)
+    looks = events.shown * examined[cells.cell[seen]]
+    ends = np.sort(np.column_stack([events.article, events.other]), axis=1)
     pairs, pair = np.unique(ends, axis=0, return_inverse=True)
     looked, clicked = (
-        np.bincount(pair, each, len(pairs)).astype(np.float64) for each in (looks, events.clicked[rows])
+        np.bincount(pair, each, len(pairs)).astype(np.float64) for each in (looks, events.clicked)
     )
     least, _ = poisson(clicked, looked * (clicked.sum() / max(looked.sum(), 1.0)))
     liked = (clicked >= FEWEST) & (least > 1)
@@ -72,7 +73,8 @@ def choices_before(events: Events, split: Split) -> Choices:
     hidden = np.zeros(len(split.corpus), np.bool_)
     hidden[split.queries] = True
     if split.cut is not None:
-        events = _of(events, events.day + 1 <= split.cut)
+        # Before days are added up: what was shown before the cut may be clicked after it.
+        events = events.where(events.day + 1 <= split.cut)
         hidden |= split.corpus.published > split.cut
     found = choices(events, split.corpus)
     return Choices(*(pairs[~hidden[pairs].any(axis=1)] for pairs in (found.liked, found.passed)))
@@ -85,8 +87,3 @@ def _unknown(pairs: NDArray[np.int64], corpus: Corpus) -> NDArray[np.int64]:
     known = np.sort(np.concatenate([corpus.links, corpus.blocks]), axis=1)
     unknown: NDArray[np.int64] = rows[~np.isin(rows @ [len(corpus), 1], known @ [len(corpus), 1])]
     return unknown
-
-
-def _of(events: Events, rows: NDArray[np.bool_]) -> Events:
-    columns = ("day", "generation", "article", "other", "source", "rank", "shown", "clicked")
-    return replace(events, **{name: getattr(events, name)[rows] for name in columns})
