@@ -48,17 +48,58 @@ def test_tables_have_counts_rates_and_intervals(run: partial[Result], tmp_path: 
     count(tmp_path)
     result = run("report")
     assert result.returncode == 0, result.stderr
-    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    found = lines(result)
     # Half as many look at the second rank: pins 200 of 1,000 at the first one, and 100 at the second.
-    assert any(line.startswith("pinned 2,000 300 15.0 % 20.0 % ") for line in lines)
-    assert any(line.startswith("curated 2,000 450 22.5 % 30.0 % ") for line in lines)
-    assert "fill 500 0 0.00 % –" in lines
-    assert any(line.startswith("1 2,000 500 25.0 % 100.0 % 100.0 % – 100.0 %") for line in lines)
-    assert any(line.startswith("2 2,000 250 12.5 % 50.0 % ") for line in lines)
-    assert "3 500 0 0.00 % –" in lines
-    assert any(line.startswith("m1 2,000 350 17.5 % ") for line in lines)
-    assert any(line.startswith("m2 2,500 400 16.0 % ") for line in lines)
-    assert "750 clicks on 4,500 shown, in the lists of 3 stories." in " ".join(lines)
+    assert any(line.startswith("pinned 2,000 300 15.0 % 20.0 % ") for line in found)
+    assert any(line.startswith("curated 2,000 450 22.5 % 30.0 % ") for line in found)
+    assert "fill 500 0 0.00 % –" in found
+    assert any(line.startswith("1 2,000 500 25.0 % 100.0 % 100.0 % – 100.0 %") for line in found)
+    assert any(line.startswith("2 2,000 250 12.5 % 50.0 % ") for line in found)
+    assert "3 500 0 0.00 % –" in found
+    assert any(line.startswith("m1 2,000 350 17.5 % ") for line in found)
+    assert any(line.startswith("m2 2,500 400 16.0 % ") for line in found)
+    assert "750 clicks on 4,500 shown, in the lists of 3 stories." in " ".join(found)
+
+
+def lines(result: Result) -> list[str]:
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [(100, "2.50 % 5.00 % 1.62 % – 11.7 %"), (5, "50.0 % 100.0 % too few clicks")]
+)
+def test_rates_are_those_at_the_first_rank_that_was_clicked(
+    run: partial[Result], tmp_path: Path, shown: int, told: str
+) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
+        store.record_events([Count(TODAY, 1, 1, 4, 2, 2, shown, 0), Count(TODAY, 1, 1, 3, 2, 3, shown, 5)])
+    found = lines(run("report"))
+    for name, row in (("source", "model"), ("model", "m1")):
+        assert f"{name} shown clicked click-through at rank 3 95 % interval" in found
+        assert f"{row} {2 * shown} 5 {told}" in found
+
+
+def test_no_click_through_is_above_100_per_cent(run: partial[Result], tmp_path: Path) -> None:
+    """Links at a rank where others show that a fifth look, all clicked: five clicks for each at the first."""
+    with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
+        store.record_events(
+            [
+                Count(TODAY, 1, 1, 3, 2, 1, 10, 5),
+                Count(TODAY, 1, 1, 4, 2, 2, 10, 1),
+                Count(TODAY, 1, 1, 5, 1, 2, 3, 3),
+            ]
+        )
+        assert clickthrough(store.events()).sources[0].debiased == pytest.approx(5)
+    found = lines(run("report"))
+    assert "curated 3 3 100.0 % – too few clicks" in found
+    # How often a rank is examined is beside another, and may well be above it.
+    assert any(line.startswith("2 13 4 30.8 % 20.0 % ") and line.endswith(" %") for line in found)
+
+
+def test_one_of_each(run: partial[Result], tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/{DATABASE}") as store:
+        store.record_events([Count(TODAY, 1, 1, 3, 2, 1, 7, 1)])
+    assert "1 click on 7 shown, in the list of 1 story." in " ".join(run("report").stdout.split())
 
 
 def test_days_are_the_last_ones_today_among_them(run: partial[Result], tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def report(
     """Show what readers click: by source, by rank and by model, with the rank taken out.
 
     What stands first is clicked most, whatever it is. So beside the click-through as counted there
-    is what it would be at the first rank, with its 95 % interval, where that can be told.
+    is what it would be at the first rank that was clicked, with its 95 % interval, where that can
+    be told.
 
     Example:  recommender report --days 28
     """
@@ -64,21 +65,29 @@ def report(
 
 def tables(found: ClickThrough) -> RenderableType:
     """Lay out click-through by source, rank and model."""
+    first = min((one.rank for one in found.ranks if one.clicked), default=1)
     groups = [
         _table(
             name,
-            "at the first rank",
-            [(one.name, one.shown, one.clicked, one.ctr, one.debiased, one.interval) for one in rows],
+            f"at rank {first}",
+            [
+                (one.name, one.shown, one.clicked, one.ctr, *_possible(one.debiased, one.interval))
+                for one in rows
+            ],
         )
         for name, rows in (("source", found.sources), ("model", found.models))
     ]
     ranks = _table(
         "rank",
         "examined",
-        [(str(one.rank), one.shown, one.clicked, one.ctr, one.examined, one.interval) for one in found.ranks],
+        [
+            (str(one.rank), one.shown, one.clicked, one.ctr, one.examined, _between(one.interval))
+            for one in found.ranks
+        ],
     )
     note = (
-        f"{found.clicked:,} clicks on {found.shown:,} shown, in the lists of {found.stories:,} stories. "
+        f"{found.clicked:,} {'click' if found.clicked == 1 else 'clicks'} on {found.shown:,} shown, in the "
+        f"{'list of 1 story' if found.stories == 1 else f'lists of {found.stories:,} stories'}. "
         "– where ranks and what stands there cannot be told apart."
     )
     return Group(groups[0], Text(), ranks, Text(), groups[1], Text(), Text(note, "dim"))
@@ -93,7 +102,7 @@ def _not_counted(clicks: int) -> str:
 def _table(
     name: str,
     fitted: str,
-    rows: Sequence[tuple[str, int, int, float, float | None, Interval | None]],
+    rows: Sequence[tuple[str, int, int, float, float | None, str]],
 ) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column(name, min_width=24)
@@ -107,9 +116,20 @@ def _table(
             f"{clicked:,}",
             _share(ctr),
             "–" if rate is None else _share(rate),
-            "" if interval is None else f"{_share(interval[0])} – {_share(interval[1])}",
+            interval,
         )
     return table
+
+
+def _possible(rate: float | None, interval: Interval | None) -> tuple[float | None, str]:
+    """Write a click-through and its interval, but where few clicks would have it above 100 %."""
+    if rate is None or interval is None or round(max(rate, *interval), 3) <= 1:
+        return rate, _between(interval)
+    return (rate if round(rate, 3) <= 1 else None), "too few clicks"
+
+
+def _between(interval: Interval | None) -> str:
+    return "" if interval is None else f"{_share(interval[0])} – {_share(interval[1])}"
 
 
 def _share(value: float) -> str:

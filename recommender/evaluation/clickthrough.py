@@ -27,7 +27,7 @@ Interval = tuple[float, float]
 class Group:
     """A source or a model, and how often what it showed was clicked.
 
-    ``ctr`` is clicks / shown.  ``debiased`` is what that is at the first rank
+    ``ctr`` is clicks / shown.  ``debiased`` is what that is at the first rank clicked
     (γ of ``position``), with its 95 % ``interval``; both are ``None`` where
     ranks cannot be taken out.
     """
