@@ -106,7 +106,9 @@ def test_days_are_the_last_ones_today_among_them(run: partial[Result], tmp_path:
     count(tmp_path)
     for days, shown in ((1, 2_500), (6, 2_500), (7, 4_500)):
         assert json.loads(run("report", "--days", str(days), "--json").stdout)["shown"] == shown
-    assert run("report", "--days", "0").returncode == 2
+    assert json.loads(run("report", "--days", "36500", "--json").stdout)["shown"] == 4_500
+    for days in (0, 36_501, 999_999_999_999_999, 99_999_999_999_999_999_999_999):
+        assert run("report", "--days", str(days)).returncode == 2, days
 
 
 def test_json_is_all_of_it(run: partial[Result], tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ def report(
     context: typer.Context,
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="Count the last so many days, today among them (UTC); by default all."),
+        typer.Option(
+            min=1, max=36_500, help="Count the last so many days, today among them (UTC); by default all."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
