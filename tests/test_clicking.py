@@ -295,6 +295,7 @@ def test_the_report_says_how_many_there_were_and_what_they_were_worth(
     trained = train(store, tmp_path / "models", clicks=True)
     manifest = models.load(tmp_path / "models", trained.model.id).manifest
     assert manifest["report"]["clicks"] == {"pairs": expected, "before_cut": before}
+    assert trained.clicks == store.events().clicked.sum()
     assert set(manifest["report"]["systems"]) >= {OURS, WITHOUT_CLICKS, default.NAME}
     assert manifest["data"]["links"] == len(corpus.links)
     assert store.corpus().links.tolist() == corpus.links.tolist()
@@ -322,9 +323,20 @@ def test_the_new_recipe_is_compared_with_the_active_model_as_it_learns(
 
 
 def test_what_is_said() -> None:
-    assert learned_from({"pairs": 1_200, "before_cut": 800}) == (
+    assert learned_from({"pairs": 1_200, "before_cut": 800}, 90_000) == (
         "Clicks: 1,200 pairs that readers like and no editor linked. What they are worth is told by 800, "
         "of days before the cut: see `without clicks`."
+    )
+    assert learned_from({"pairs": 1, "before_cut": 0}, 90_000) == (
+        "Clicks: 1 pair that readers like and no editor linked. None is of days before the cut, so "
+        "nothing tells what they are worth."
+    )
+    assert learned_from({"pairs": 0, "before_cut": 0}, 1_234) == (
+        "Clicks: of 1,234 counted, no pair that no editor linked has clearly more than its rank explains, so "
+        "they taught nothing."
+    )
+    assert learned_from({"pairs": 0, "before_cut": 0}, 0) == (
+        "Clicks: no clicks were counted yet, so they taught nothing."
     )
 
 
@@ -334,4 +346,4 @@ def test_by_command(store: Store, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     words = " ".join(result.stdout.split())
     assert "without clicks" in words
-    assert "Clicks: 0 pairs that readers like" in words
+    assert "Clicks: no clicks were counted yet" in words

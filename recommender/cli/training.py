@@ -80,19 +80,30 @@ def train(
     else:
         here.say(f"Not evaluated: {trained.report['reason']}")
     if clicks:
-        here.out.print(learned_from(trained.report["clicks"]), markup=False)
+        here.out.print(learned_from(trained.report["clicks"], trained.clicks), markup=False)
     here.out.print(verdict(trained.comparison), markup=False)
     here.out.print(f"model {trained.model.id}{' (active)' if trained.activated else ''}", markup=False)
     if activate and not trained.activated:
         _not_activated(here, trained)
 
 
-def learned_from(clicks: Mapping[str, int]) -> str:
-    """Say how many pairs clicks taught, and by how many the table tells what they are worth."""
-    return (
-        f"Clicks: {clicks['pairs']:,} pairs that readers like and no editor linked. What they are worth is "
-        f"told by {clicks['before_cut']:,}, of days before the cut: see `without clicks`."
+def learned_from(found: Mapping[str, int], counted: int) -> str:
+    """Say how many pairs the clicks counted taught, and by how many the table tells what they are worth."""
+    if not counted:
+        return "Clicks: no clicks were counted yet, so they taught nothing."
+    if not found["pairs"]:
+        return (
+            f"Clicks: of {counted:,} counted, no pair that no editor linked has clearly more than its rank "
+            "explains, so they taught nothing."
+        )
+    pairs = "1 pair" if found["pairs"] == 1 else f"{found['pairs']:,} pairs"
+    before = found["before_cut"]
+    worth = (
+        f"What they are worth is told by {before:,}, of days before the cut: see `without clicks`."
+        if before
+        else "None is of days before the cut, so nothing tells what they are worth."
     )
+    return f"Clicks: {pairs} that readers like and no editor linked. {worth}"
 
 
 def verdict(found: Comparison) -> str:

@@ -24,12 +24,16 @@ from recommender.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new model, what its manifest says of it, how it compares, and whether it is active now."""
+    """A new model, what its manifest says of it, how it compares, and whether it is active now.
+
+    ``clicks`` is how many were counted, 0 where none were asked for.
+    """
 
     model: Model
     report: dict[str, Any]
     comparison: Comparison
     activated: bool
+    clicks: int
 
 
 def train(
@@ -86,4 +90,5 @@ def train(
         models.activate(root, model.id)
     # A server may have the store and no models: it tells from this what there is.
     store.record_model(model.id, report | {"data": data})
-    return Trained(model, report, comparison, activated)
+    counted = 0 if events is None else int(events.clicked.sum())
+    return Trained(model, report, comparison, activated, counted)
