@@ -163,7 +163,7 @@ def test_an_older_store_has_no_orders(store_url: str) -> None:
         a, b = ids(store, "ab")
         store.curate(a, b, "pin", by="", at=1)
         with store._writer.transaction("test") as connection:
-            for table in ("events", "feeds", "keys", "orders", "curation"):
+            for table in ("searched", "events", "feeds", "keys", "orders", "curation"):
                 connection.execute(text(f"DROP TABLE {table}"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     with Store.open(store_url) as store:
