@@ -39,7 +39,7 @@ DIGITS: Final = 32
 
 INDEX: Final = "index.json"
 ADDRESSES: Final = "urls.jsonl"
-PARTIAL: Final = ".partial"
+PARTIAL: Final = ".recommender.partial"
 _NAMES: Final = (
     f"The first {DIGITS} hexadecimal digits of the SHA-256 of the story's URL in its normal form, UTF-8, "
     f"and .json, in a folder of the first two; {ADDRESSES} has them all."
@@ -158,7 +158,11 @@ def _differs(path: Path, content: bytes) -> bool:
 
 def _is_another(path: Path, answer: bytes) -> bool:
     """Tell whether an answer is another than the one there, but for the generation that each is of."""
-    return _differs(path, answer) and (not path.exists() or _list(path.read_bytes()) != _list(answer))
+    try:
+        there = path.read_bytes()
+    except FileNotFoundError:
+        return True
+    return there != answer and _list(there) != _list(answer)
 
 
 def _list(answer: bytes) -> object:

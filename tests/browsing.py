@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -49,10 +49,10 @@ class Watched:
         )
         page.route(lambda url: not url.startswith(("http://127.0.0.1", "data:")), self._picture)
 
-    def _picture(self, route: object) -> None:
-        """Answer for the world: a picture of one pixel."""
-        self.asked.append(route.request.url)  # type: ignore[attr-defined]
-        route.fulfill(content_type="image/svg+xml", body=_PICTURE)  # type: ignore[attr-defined]
+    def _picture(self, route: Route) -> None:
+        """Answer for the world: with a picture."""
+        self.asked.append(route.request.url)
+        route.fulfill(content_type="image/svg+xml", body=_PICTURE)
 
 
 _PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"><rect width="16" height="9"/></svg>'

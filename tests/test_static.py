@@ -215,7 +215,7 @@ def test_a_failure_leaves_nothing_named_that_is_not_there(
 
 
 def test_what_a_killed_export_left_beside_is_no_hindrance(filled: Store, folder: Path) -> None:
-    left = folder / ".partial"
+    left = folder / ".recommender.partial"
     left.mkdir(parents=True)
     (left / "index.json").write_text("half")
     assert export(filled, folder).written == 4

@@ -8,7 +8,7 @@ export const strings = {
   related: "Related stories",
   by: (model) => `By ${model}`,
   why: "Why?",
-  apart: (days) => (days === 0 ? "the same day" : `${days.toLocaleString()} days apart`),
+  apart: (days) => (days === 0 ? "the same day" : days === 1 ? "a day apart" : `${days.toLocaleString()} days apart`),
   shared: "Shared words:",
   topics: "Topics of both:",
   linked: "Editors linked this to:",
