@@ -232,6 +232,8 @@ def test_a_verb_is_of_the_site_that_is_named(settings: Settings, site: str) -> N
     assert json.loads(done.stdout)["model"] == f"model-of-{site}"
     done = run("--store", settings.store, "related", ASKED["url"], "--json", RECOMMENDER_SITE=site)
     assert json.loads(done.stdout)["model"] == f"model-of-{site}"
+    command = ("--store", settings.store, "--site", "", "related", ASKED["url"], "--json")
+    assert json.loads(run(*command, RECOMMENDER_SITE=site).stdout)["model"] == "model-of-first"
     wrong = run("--store", settings.store, "--site", "No-Name", "sites")
     assert (wrong.returncode, "setting 'site'" in wrong.stderr) == (2, True)
 

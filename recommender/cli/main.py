@@ -67,9 +67,7 @@ def globals_(
 
     Global options stand before the verb:  recommender --store sqlite:///news.sqlite recompute
     """
-    context.obj = Context(
-        settings.load(config, store=store, models=models, site=site or None), quiet, verbose
-    )
+    context.obj = Context(settings.load(config, store=store, models=models, site=site), quiet, verbose)
 
 
 learning.register(app)
