@@ -103,6 +103,8 @@ def test_the_evaluation_is_of_the_model_that_is_served(
     answer = ask(client, "/evaluation")
     assert (answer["model"], answer["generation"], answer["note"]) == (manifest["id"], 1, None)
     assert answer["report"] == manifest["report"]
+    reliability, queries = answer["report"]["reliability"], answer["report"]["queries"]
+    assert 0 < reliability["shown"]["pairs"] <= 10 * queries < reliability["scored"]["pairs"]
     assert answer["data"] == manifest["data"]
 
 

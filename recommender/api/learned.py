@@ -80,6 +80,28 @@ class Compared(_Told):
     worse: bool
 
 
+class Bin(_Told):
+    """Pairs scored from `least` to below `most`, in the last bin to 1."""
+
+    least: float
+    most: float
+    pairs: int
+    queries: int = Field(description="Stories asked that have such pairs.")
+    score: float = Field(description="Mean of the pairs' scores.")
+    linked: float = Field(description="Share of the pairs that editors linked.")
+    interval: Interval = Field(description="95 % interval of that.")
+
+
+class Reliability(_Told):
+    """Whether scores are chances: of pairs scored about 0.7, seven in ten should be linked."""
+
+    pairs: int
+    score: float
+    linked: float
+    error: float = Field(description="Expected calibration error.")
+    bins: list[Bin] = Field(description="Those that have a pair.")
+
+
 class Clicks(_Told):
     """Pairs that readers like and no editor linked, which the model learned from."""
 
@@ -102,6 +124,10 @@ class Report(_Told):
     reason: str | None = Field(default=None, description="Why it was not evaluated.")
     clicks: Clicks | None = Field(default=None, description="With `train --clicks` alone.")
     comparison: Compared | None = None
+    reliability: dict[str, Reliability] | None = Field(
+        default=None,
+        description="Of all pairs `scored`, and of those `shown`; older programs did not write it.",
+    )
 
 
 class Data(_Told):
@@ -177,6 +203,25 @@ _EVALUATION: Final = {
             "old": 0.46,
             "ahead": _LEAD,
             "worse": False,
+        },
+        "reliability": {
+            "shown": {
+                "pairs": 5_630,
+                "score": 0.31,
+                "linked": 0.28,
+                "error": 0.041,
+                "bins": [
+                    {
+                        "least": 0.7,
+                        "most": 0.8,
+                        "pairs": 412,
+                        "queries": 203,
+                        "score": 0.75,
+                        "linked": 0.72,
+                        "interval": [0.66, 0.77],
+                    }
+                ],
+            }
         },
     },
 }

@@ -48,11 +48,24 @@ from recommender.client.problems import (
     UnexpectedAnswer,
     Unreachable,
 )
-from recommender.client.reports import Clicks, Compared, Data, Evaluation, Lead, Model, Models, Report, System
+from recommender.client.reports import (
+    Bin,
+    Clicks,
+    Compared,
+    Data,
+    Evaluation,
+    Lead,
+    Model,
+    Models,
+    Reliability,
+    Report,
+    System,
+)
 
 __all__ = [
     "Alternate",
     "AsyncClient",
+    "Bin",
     "Clicks",
     "Client",
     "ClientError",
@@ -82,6 +95,7 @@ __all__ = [
     "Ready",
     "Related",
     "RelatedOptions",
+    "Reliability",
     "Report",
     "Story",
     "System",

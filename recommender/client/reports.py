@@ -73,6 +73,30 @@ class Compared(Answer):
 
 
 @answer
+class Bin(Answer):
+    """Pairs scored from ``least`` to below ``most``: how many of them editors linked."""
+
+    least: float
+    most: float
+    pairs: int
+    queries: int
+    score: float
+    linked: float
+    interval: tuple[float, float]
+
+
+@answer
+class Reliability(Answer):
+    """Whether scores are chances."""
+
+    pairs: int
+    score: float
+    linked: float
+    error: float
+    bins: tuple[Bin, ...]
+
+
+@answer
 class Clicks(Answer):
     """Pairs that readers like and no editor linked, which the model learned from."""
 
@@ -96,6 +120,7 @@ class Report(Answer):
     reason: str | None = None
     clicks: Clicks | None = None
     comparison: Compared | None = None
+    reliability: Mapping[str, Reliability] | None = None
 
 
 @answer

@@ -98,8 +98,12 @@ class Judgement:
         return asdict(summary) | {
             "cut": iso(summary.cut),
             "slices": slices(self.ranked, self.split, self.k),
-            "reliability": {name: asdict(each) for name, each in self.reliability().items()},
+            "reliability": self.reliable(),
         }
+
+    def reliable(self) -> dict[str, Any]:
+        """Give ``reliability`` as JSON has it."""
+        return {name: asdict(each) for name, each in self.reliability().items()}
 
     def reliability(self) -> dict[str, Reliability]:
         """Tell whether our scores are chances: of all pairs ``scored``, and of the first k, the ``shown``.

@@ -68,8 +68,12 @@ def train(
     earlier = NO_CHOICES
     try:
         split = cold(corpus)
-        evaluation = ask(index, split, 10, SYSTEMS, engine, progress, events=events).summary()
-        report = asdict(evaluation) | {"cut": iso(evaluation.cut)}
+        judged = ask(index, split, 10, SYSTEMS, engine, progress, events=events)
+        evaluation = judged.summary()
+        report = asdict(evaluation) | {
+            "cut": iso(evaluation.cut),
+            "reliability": judged.reliable(),
+        }
         earlier = NO_CHOICES if events is None else choices_before(events, split)
     except NothingToLearn as error:
         report = {"protocol": "cold", "reason": str(error)}
