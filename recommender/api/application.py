@@ -33,6 +33,7 @@ from recommender.api import (
 from recommender.api.asking import QueryRoute
 from recommender.api.caching import Answered
 from recommender.api.counting import Counting
+from recommender.api.evaluated import Readers
 from recommender.api.keys import Keyring
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
@@ -127,6 +128,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     )
     app.state.counting = Counting(opening)
     app.state.keyring = Keyring(opening)
+    app.state.readers = Readers()
     problems.install(app)
     routes.install(app)
     fragment.install(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -9,10 +10,14 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
+from recommender.api import evaluated
+from recommender.api.metrics import metrics
+from recommender.api.negotiation import prefers_html
 from recommender.api.routes import service_of
 from recommender.api.schemas import responses
+from recommender.web.serving import POLICY
 
 
 class _Told(BaseModel):
@@ -226,6 +231,9 @@ _EVALUATION: Final = {
     },
 }
 
+_EVALUATED: Final = responses(503, model=Evaluation, example=_EVALUATION)
+_EVALUATED[200]["content"]["text/html"] = {"schema": {"type": "string"}, "example": "<!doctype html>…"}
+
 router = APIRouter(tags=["models"])
 
 
@@ -244,15 +252,25 @@ def models(request: Request) -> Response:
     "/evaluation",
     summary="How good the served model is",
     response_model=None,
-    responses=responses(503, model=Evaluation, example=_EVALUATION),
+    responses=_EVALUATED,
 )
 def evaluation(request: Request) -> Response:
-    """Give the report of the model whose lists are served, as its training wrote it."""
-    return _told(service_of(request).evaluation())
+    """Give the report of the model whose lists are served, as its training wrote it.
 
-
-def _told(answer: dict[str, Any]) -> Response:
-    # Not kept: who has just activated or recomputed looks here whether it is so.
-    return Response(
-        orjson.dumps(answer), headers={"Cache-Control": "no-store"}, media_type="application/json"
+    A browser gets a page, with plots of that and of the models there are, and what is measured of readers.
+    """
+    service = service_of(request)
+    told = service.evaluation()
+    if not prefers_html(",".join(request.headers.getlist("accept"))):
+        return _told(told, {"Vary": "Accept"})
+    found = request.app.state.readers.found(service.store, lambda: bytes(metrics(request).body).decode())
+    page = evaluated.page(told, service.models(), found)
+    return HTMLResponse(
+        page, headers={"Cache-Control": "no-store", "Vary": "Accept", "Content-Security-Policy": POLICY}
     )
+
+
+def _told(answer: dict[str, Any], more: Mapping[str, str] | None = None) -> Response:
+    # Not kept: who has just activated or recomputed looks here whether it is so.
+    headers = {"Cache-Control": "no-store", **(more or {})}
+    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")

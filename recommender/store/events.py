@@ -105,6 +105,12 @@ def totals(connection: Connection) -> list[Total]:
     return [Total(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in connection.execute(query)]
 
 
+def days(connection: Connection, since_day: int) -> dict[int, int]:
+    """Count rows by day; see ``Store.event_days``."""
+    query = select(events.c.day, func.count()).where(events.c.day >= since_day).group_by(events.c.day)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def read(connection: Connection, since_day: int) -> Events:
     """Read all counts of that day and later; see ``Store.events``."""
     # Loaded here: who counts needs no numpy.

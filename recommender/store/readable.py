@@ -187,6 +187,11 @@ class Readable:
         with self._database.snapshot() as connection:
             return events.read(connection, since_day)
 
+    def event_days(self, since_day: int) -> dict[int, int]:
+        """Tell how many counts each day has from that one on, those of them that have any."""
+        with self._database.answering() as connection:
+            return events.days(connection, since_day)
+
     def event_totals(self) -> list[Total]:
         """Add up what was shown and clicked, by model, source and rank; goes through all counts."""
         with self._database.answering() as connection:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 
-_POLICY: Final = (
+POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src https: http: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -48,7 +48,7 @@ class File(NamedTuple):
 def install(app: FastAPI) -> None:
     """Give the application the page at ``/``, its files below ``/web/``, and ``/widget.js``."""
     page = File.read("templates", "page.html", _KEPT["page"])
-    page.headers["Content-Security-Policy"] = _POLICY
+    page.headers["Content-Security-Policy"] = POLICY
     widget = File.read("static", "widget.js", _KEPT["widget"])
     # Any page may run it: that is what it is for.
     widget.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
