@@ -152,6 +152,7 @@ def test_an_unknown_story_fails_by_name(newsroom: Run) -> None:
         (["evaluate", "--seed", "1"], 2, "warm"),
         (["evaluate", "--protocol", "warm", "--cut", "2024-03-22"], 2, "cold"),
         (["evaluate", "--json", "none/there/x.json"], 2, "no folder none/there"),
+        (["evaluate", "--html", "none/there/x.html"], 2, "no folder none/there"),
         (["evaluate", "--per-query", "none/there/x.jsonl"], 2, "no folder none/there"),
         (["recompute", "--engine", "steam"], 2, "steam"),
         (["export", "-o", "none/there/x.jsonl"], 2, "cannot be written"),
@@ -191,14 +192,24 @@ def test_an_import_with_a_rejection_exits_with_3(tmp_path: Path) -> None:
     assert len(report["rejections"]) == 1
 
 
-def test_evaluate_writes_json_that_says_what_the_table_says(newsroom: Run, tmp_path: Path) -> None:
-    target = tmp_path / "report.json"
-    result = newsroom("evaluate", "--json", str(target), "--compare", "tfidf", "--engine", "local")
+def test_evaluate_writes_json_and_a_page_that_say_what_the_table_says(newsroom: Run, tmp_path: Path) -> None:
+    target, page = tmp_path / "report.json", tmp_path / "report.html"
+    files = ["--json", str(target), "--html", str(page)]
+    result = newsroom("evaluate", *files, "--compare", "tfidf", "--engine", "local")
     assert result.returncode == 0, result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.html"}
     report = json.loads(target.read_text())
     assert list(report["systems"]) == ["recommender", "tfidf"]
     assert f"{report['systems']['tfidf']['ndcg']:.3f}" in result.stdout
     assert f"{report['queries']} queries" in result.stdout
+    html = page.read_text("utf-8")
+    assert f"<td>{report['systems']['tfidf']['ndcg']:.3f}</td>" in html
+    assert f"<td>{report['reliability']['shown']['bins'][0]['linked']:.3f}</td>" in html
+    assert f"<td>{report['slices']['age'][0]['systems']['tfidf']['ndcg']:.3f}</td>" in html
+    (trained,) = json.loads(newsroom("models", "list", "--json").stdout)
+    assert f"{trained['id']}</th>" in html
+    assert "<td>active, served</td>" in html
+    assert "What readers click" not in html, "nobody did"
 
 
 def test_evaluate_with_too_few_links_says_what_was_measured(newsroom: Run) -> None:

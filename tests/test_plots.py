@@ -52,9 +52,11 @@ def test_points_stand_where_their_values_are() -> None:
     assert share(float(ends.attrib["y1"])) == pytest.approx(0.125, abs=0.001)
     assert share(float(ends.attrib["y2"])) == pytest.approx(0.5, abs=0.001)
     assert ends.attrib["x1"] == ends.attrib["x2"] == circle.attrib["cx"]
-    square = drawn.find("g[@class='marked']/svg")
+    square = drawn.find("g[@class='marked']/rect")
     assert square is not None
     assert percent(square, "x") == pytest.approx((LEFT + RIGHT) / 2, abs=0.01)
+    half = int(square.attrib["width"]) // 2
+    assert square.attrib["transform"] == f"translate(-{half} -{half})"
     assert share(float(square.attrib["y"])) == pytest.approx(0.75, abs=0.001)
     assert drawn.find("g[@class='marked']/line") is None
     assert [one.text for one in drawn.findall("g/title")] == ["first", "second"]
@@ -116,7 +118,7 @@ def test_bars_are_as_high_as_their_values_and_side_by_side() -> None:
     assert starts[2] + widths[2] <= RIGHT
     assert all(start + width < after for start, width, after in zip(starts, widths, starts[1:], strict=False))
     (beside,) = drawn.findall("g[@class='marked']")
-    square = beside.find("svg")
+    square = beside.find("rect")
     assert square is not None
     assert percent(square, "x") == pytest.approx(starts[0] + widths[0] / 2, abs=0.02)
     assert share(float(square.attrib["y"])) == pytest.approx(0.75, abs=0.001)

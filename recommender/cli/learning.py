@@ -15,7 +15,7 @@ import orjson
 import typer
 
 from recommender import engine
-from recommender.cli import show, watching
+from recommender.cli import charting, show, watching
 from recommender.cli.context import REJECTED, Context, current
 from recommender.cli.engines import Engine, Scheduler, opened
 from recommender.cli.exporting import export
@@ -208,6 +208,14 @@ def evaluate(
         Path | None,
         typer.Option(help="Also write the report, slices included, to this file.", metavar="FILE"),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write a page to this file, with plots: of this, of the models there are, and of what "
+            "readers click. It needs nothing beside it.",
+            metavar="FILE",
+        ),
+    ] = None,
     per_query: Annotated[
         Path | None,
         typer.Option(
@@ -225,21 +233,26 @@ def evaluate(
     comes with a 95 % bootstrap interval, each comparison with a paired one.
 
     Example:  recommender evaluate --compare tfidf-decay,bm25 --slices --json report.json
+
+    Example:  recommender evaluate --html report.html
     """
     from recommender.pipeline.evaluating import judge
 
     here = current(context)
-    for path in (json, per_query):
+    for path in (json, html, per_query):
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{path}: cannot be written: no folder {path.parent}")
     systems = [name.strip() for name in compare.split(",") if name.strip()]
     with opened(here, engine_name, scheduler) as run:
         with here.open() as store:
             corpus = store.corpus()
+            beside = None if html is None else (charting.trained(here.models, store), charting.clicked(store))
         judged = judge(corpus, _date(cut), k, systems, run, here.progress, protocol=protocol, seed=seed)
     report = judged.report()
     if json is not None:
         _write(json, orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if html is not None and beside is not None:
+        charting.write(html, report, *beside)
     if per_query is not None:
         lines = (orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in judged.per_query())
         _write(per_query, b"".join(lines))

@@ -180,9 +180,8 @@ def _dot(x: float, one: Point, down: Axis) -> Element:
         low, high = (_height(end, down) for end in one.interval)
         parts.append(_stroke("interval", x, low, x, high))
     if one.marked:
-        # A square of a size in pixels, around a place in per cent.
-        square = tag("rect", x="-6", y="-6", width="12", height="12")
-        parts.append(tag("svg", square, x=_percent(x), y=_pixels(y), overflow="visible"))
+        square = {"width": "12", "height": "12", "transform": "translate(-6 -6)"}
+        parts.append(tag("rect", x=_percent(x), y=_pixels(y), **square))
     else:
         parts.append(tag("circle", cx=_percent(x), cy=_pixels(y), r="4.5"))
     return tag("g", *parts, class_="marked" if one.marked else "point")
