@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from lxml import html
 from lxml.html import HtmlElement
+from starlette.responses import Response
 from starlette.testclient import TestClient
 from stories import document, packed, save, story
 from test_api import is_problem
 
-from recommender.api import create_app, evaluated
+from recommender.api import create_app, evaluated, learned
 from recommender.api.evaluated import Readers, histogram
 from recommender.api.negotiation import prefers_html
 from recommender.settings import Settings
 from recommender.store import Count, Store
+from recommender.web import evaluation
 from recommender.web.readers import Histogram
 from recommender.web.serving import POLICY
 
@@ -211,6 +213,34 @@ def test_it_shows_the_models_and_tells_the_active_one_apart(
     }
 
 
+@pytest.mark.parametrize(
+    ("times", "named"),
+    [
+        (["2026-09-20T03:15:00Z", "2026-09-01T03:15:00Z"], ["2026-09-01", "2026-09-20"]),
+        (["2026-09-01T18:00:00Z", "2026-09-01T03:15:00Z"], ["09-01 03:15", "09-01 18:00"]),
+        (["2026-09-01T03:15:00Z"], ["09-01 03:15"]),
+    ],
+)
+def test_models_stand_by_when_they_were_trained(times: list[str], named: list[str]) -> None:
+    one = {"id": "m", "ndcg": 0.5, "interval": None, "active": None, "served": False}
+    drawn = evaluation.quality([one | {"created": time} for time in times])
+    axis = [text.text for text in drawn.iter("text") if "text-anchor" in text.attrib]
+    assert axis == named
+    places = [float(circle.attrib["cx"].removesuffix("%")) for circle in drawn.iter("circle")]
+    assert places == sorted(places, reverse=True)
+
+
+def test_it_says_which_is_active_only_where_that_can_be_told(
+    client: TestClient, store: Store, folder: Path
+) -> None:
+    store.record_model("m1", report())
+    store.record_model("m2", {"protocol": "cold", "reason": "too few links"})
+    (folder / "models" / "active").write_text("m2\n")
+    assert "The active one, m2, is not among them." in says(page(client), "quality")
+    with TestClient(create_app(Settings(store=store.name, models=str(folder / "none")))) as other:
+        assert "active" not in says(page(other), "quality")
+
+
 def test_it_shows_systems_and_how_reliable_scores_are(client: TestClient, store: Store) -> None:
     store.record_model("m1", report() | {"data": {"stories": 12_400, "links": 35_820}})
     store.publish("m1", [])
@@ -358,15 +388,17 @@ def test_who_could_not_look_lets_the_next_one(store: Store) -> None:
 
 # Latency
 
-TEXT = """# HELP recommender_request_duration_seconds How long answers took.
+TEXT = """# HELP recommender_request_duration_seconds From a request's headers to the end of its answer.
 # TYPE recommender_request_duration_seconds histogram
-recommender_request_duration_seconds_bucket{le="0.001",route="/related"} 80.0
-recommender_request_duration_seconds_bucket{le="0.01",route="/related"} 98.0
-recommender_request_duration_seconds_bucket{le="+Inf",route="/related"} 100.0
-recommender_request_duration_seconds_count{route="/related"} 100.0
-recommender_request_duration_seconds_sum{route="/related"} 0.5
-recommender_request_duration_seconds_bucket{le="0.001",route="/search"} 1.0
-recommender_request_duration_seconds_bucket{le="+Inf",route="/search"} 9.0
+recommender_request_duration_seconds_bucket{le="0.001",method="GET",pid="7",route="/related"} 80.0
+recommender_request_duration_seconds_bucket{le="0.01",method="GET",pid="7",route="/related"} 98.0
+recommender_request_duration_seconds_bucket{le="+Inf",method="GET",pid="7",route="/related"} 100.0
+recommender_request_duration_seconds_count{method="GET",pid="7",route="/related"} 100.0
+recommender_request_duration_seconds_sum{method="GET",pid="7",route="/related"} 0.5
+recommender_request_duration_seconds_bucket{le="0.001",method="POST",pid="7",route="/related"} 0.0
+recommender_request_duration_seconds_bucket{le="+Inf",method="POST",pid="7",route="/related"} 5.0
+recommender_request_duration_seconds_bucket{le="0.001",method="GET",pid="7",route="/search"} 1.0
+recommender_request_duration_seconds_bucket{le="+Inf",method="GET",pid="7",route="/search"} 9.0
 """
 
 
@@ -377,10 +409,7 @@ def test_latency_is_read_from_metrics() -> None:
     assert histogram(TEXT, "/models") is None
     assert histogram("") is None
     assert histogram(TEXT.replace("100.0", "0.0").replace("98.0", "0.0").replace("80.0", "0.0")) is None
-    twice = TEXT.replace('route="/related"', 'route="/related",pid="1"')
-    twice += "".join(
-        line.replace('pid="1"', 'pid="2"') for line in twice.splitlines(keepends=True) if "{" in line
-    )
+    twice = TEXT + TEXT[TEXT.index("recommender_request_duration_seconds_bucket") :].replace('"7"', '"8"')
     assert histogram(twice) == ([0.001, 0.01, float("inf")], [160, 196, 200])
 
 
@@ -394,8 +423,7 @@ def test_quantiles_are_drawn_evenly_within_a_bucket() -> None:
 
 
 def test_latency_is_shown_where_it_was_measured(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    readers = client.app.state.readers  # type: ignore[attr-defined]
-    monkeypatch.setattr(readers, "found", lambda store, _: Readers().found(store, lambda: TEXT))
+    monkeypatch.setattr(learned, "metrics", lambda request: Response(TEXT))
     read = section(page(client), "latency")
     assert (
         "100 answers of one process since it started: 50 % within 0.625 ms; 95 % within 8.5 ms; 99 % later."

@@ -77,9 +77,9 @@ def page(told: Mapping[str, Any], models: Mapping[str, Any], readers: Found) -> 
 
 
 def histogram(text: str, path: str = "/related") -> Histogram | None:
-    """Read how long a route's answers took from Prometheus's text; ``None`` where there is no answer yet.
+    """Read how long answers to GET at a route took from Prometheus's text; ``None`` where there is none yet.
 
-    What is told of several methods, states or processes is added up.
+    What is told of several processes is added up.
     """
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -90,7 +90,8 @@ def histogram(text: str, path: str = "/related") -> Histogram | None:
         if family.name != DURATIONS:
             continue
         for sample in family.samples:
-            if sample.name == f"{DURATIONS}_bucket" and sample.labels.get("route") == path:
+            asked = sample.labels.get("method"), sample.labels.get("route")
+            if sample.name == f"{DURATIONS}_bucket" and asked == ("GET", path):
                 bound = float(sample.labels["le"])
                 counts[bound] = counts.get(bound, 0.0) + sample.value
     bounds = sorted(counts)

@@ -17,7 +17,9 @@ from recommender.web.plots import Axis, Point, Words
 MODELS: Final = 50
 """Models that are shown, the newest."""
 
-_OURS: Final = "recommender"
+_FEW: Final = 2 * 86_400
+"""Seconds within which models are told apart by the hour."""
+
 _METRICS: Final = ("recall", "mrr", "map", "p@1")
 _WAYS: Final = {
     "provider": "provider",
@@ -53,8 +55,7 @@ def quality(models: Sequence[Mapping[str, Any]]) -> Element:
     times = [point.x for point in points]
     first, last = min(times), max(times)
     across = Axis(first, last, (first, last)) if first < last else Axis(first - 1, last + 1, (first,))
-    active = next((one["id"] for one in models if one["active"]), None)
-    said = f"The square is the active one, {active}." if active else "None of them is active."
+    said = _active(models, rated)
     words = Words("quality-plot", "nDCG@10 over models", f"{_models(len(rated))}. {said}")
     rows = [
         (one["id"], _minute(one["created"]), _number(one["ndcg"]), _interval(one["interval"]), _state(one))
@@ -69,10 +70,22 @@ def quality(models: Sequence[Mapping[str, Any]]) -> Element:
             f"newest linked stories of its day, so two points are not of the same questions. {said}",
         ),
         figure(
-            plots.dots(points, words, plots.axis(ends), "{:g}".format, across, _day),
+            plots.dots(
+                points, words, plots.axis(ends), "{:g}".format, across, _day if last - first > _FEW else _hour
+            ),
             table("nDCG@10 over models", ("model", "trained", "nDCG@10", "95 % interval", "state"), rows),
         ),
     )
+
+
+def _active(models: Sequence[Mapping[str, Any]], rated: Sequence[Mapping[str, Any]]) -> str:
+    active = next((one for one in models if one["active"]), None)
+    if active is None:
+        unknown = all(one["active"] is None for one in models)
+        return "" if unknown else "None of them is active."
+    if active in rated:
+        return f"The square is the active one, {active['id']}."
+    return f"The active one, {active['id']}, is not among them."
 
 
 def systems(report: Mapping[str, Any] | None) -> Element | None:
@@ -223,6 +236,10 @@ def _moment(time: str) -> float:
 
 def _day(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
+
+
+def _hour(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%m-%d %H:%M}"
 
 
 def _minute(time: str) -> str:
