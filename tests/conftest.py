@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 from made_up import MORE, NOBODY, STORIES, until
+from servers import postgresql
 
 from recommender.corpus import Corpus
 from recommender.store import Store
@@ -45,72 +41,11 @@ def corpora() -> Path:
     return folder
 
 
-def _postgres_binaries() -> Path | None:
-    """Find the folder of ``initdb``: Debian keeps it off the PATH, one folder for each version."""
-    installed = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4])
-    )
-    found = str(installed[-1]) if installed else shutil.which("initdb")
-    return Path(found).resolve().parent if found else None
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """URL of an empty database in a PostgreSQL cluster of this session's own: a Unix socket, no port."""
-    pytest.importorskip("psycopg", reason="no psycopg: pip install '.[postgres]'")
-    binaries = _postgres_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server: apt-get install postgresql")
-    # initdb and postgres refuse to run as root; Debian's package makes them a user.
-    user = "postgres" if os.geteuid() == 0 else None
-    # Not pytest's own folder: that is closed to other users, and too deep for a socket's name.
-    with tempfile.TemporaryDirectory(prefix="recommender-pg-", ignore_cleanup_errors=True) as folder:
-        if user is not None:
-            shutil.chown(folder, user)
-        data = f"{folder}/data"
-        subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-            user=user,
-            cwd=folder,
-            check=True,
-            capture_output=True,
-        )
-        options = [
-            f"unix_socket_directories={folder}",
-            "listen_addresses=",
-            "fsync=off",
-            "full_page_writes=off",
-        ]
-        flags = [part for option in options for part in ("-c", option)]
-        with Path(f"{folder}/log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *flags], user=user, cwd=folder, stdout=log, stderr=log
-            )
-        try:
-            _wait_for(server, folder)
-            yield f"postgresql+psycopg://tests@/postgres?host={folder}"
-        finally:
-            server.send_signal(signal.SIGINT)  # end now, without waiting for clients
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-def _wait_for(server: subprocess.Popen[bytes], folder: str) -> None:
-    import psycopg
-
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            psycopg.connect(host=folder, user="tests", dbname="postgres").close()
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL does not start: {Path(folder, 'log').read_text()}")
-            time.sleep(0.05)
-        else:
-            return
+    with postgresql() as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -104,6 +104,7 @@ class Database:
         if (inside := schema(parsed)) is not None:
             self.name += f" (schema {inside})"
         self._answering: Engine
+        self._snapshot: Engine
         self._writing: Engine
         self._spare: list[_Reader] = []
         self._watching: Watch | None = None
@@ -115,19 +116,20 @@ class Database:
             # A deferred transaction that turns into a write fails if it has to wait; this one waits.
             self._writing = writer.execution_options(sqlite_begin="IMMEDIATE")
         else:
-            readers, writer = _postgres(parsed, patience, _READERS), _postgres(parsed, patience, _WRITER)
+            # An answer that takes longer than a lock is waited for is none; long work takes its time.
+            readers = _postgres(parsed, patience, patience, _READERS)
             self._answering = readers.execution_options(isolation_level="AUTOCOMMIT")
-            self._snapshot = readers.execution_options(
+            self._snapshot = _postgres(parsed, patience, None, _WRITER).execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._writing = writer
+            self._writing = _postgres(parsed, patience, None, _WRITER)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         while self._spare:
             self._spare.pop()[0].close()
-        self._answering.dispose()
-        self._writing.dispose()
+        for engine in (self._answering, self._snapshot, self._writing):
+            engine.dispose()
         if self._watching is not None:
             self._watching.close()
         self._watching = None
@@ -257,18 +259,13 @@ def _use_log(connection: sqlite3.Connection, patience: float) -> None:
             return
 
 
-def _postgres(url: URL, patience: float, pool: Mapping[str, Any]) -> Engine:
+def _postgres(url: URL, patience: float, statement: float | None, pool: Mapping[str, Any]) -> Engine:
     try:
-        # Pinged when taken from the pool: a database that was restarted comes back without a failed answer.
-        engine = create_engine(url, connect_args={"connect_timeout": 10}, pool_pre_ping=True, **pool)
+        # Loaded here: the driver may not be there, and a store on SQLite needs none.
+        from recommender.store import postgres
+
+        return postgres.engine(url, patience, statement, pool)
     except ImportError as error:
         raise MissingExtra(
             "a store on PostgreSQL needs psycopg: pip install 'recommender[postgres]'"
         ) from error
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:  # psycopg may not be there to name its type
-        connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
-        connection.commit()
-
-    return engine

@@ -194,7 +194,7 @@ class Readable:
 
     def event_totals(self) -> list[Total]:
         """Add up what was shown and clicked, by model, source and rank; goes through all counts."""
-        with self._database.answering() as connection:
+        with self._database.snapshot() as connection:
             return events.totals(connection)
 
     # Looking after it
@@ -220,7 +220,7 @@ class Readable:
 
     def fingerprints(self) -> dict[str, str]:
         """Read the fingerprint of every origin imported, by origin: what is unchanged need not come again."""
-        with self._database.answering() as connection:
+        with self._database.snapshot() as connection:
             return reading.fingerprints(connection)
 
     def models(self) -> list[ModelRecord]:

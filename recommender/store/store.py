@@ -30,7 +30,8 @@ class Store(Readable):
 
     Safe to share between threads.  Not between processes: open one after a
     fork, not before.  Every method raises StoreUnavailable when the database
-    does not answer, after waiting ``patience`` seconds for a lock.
+    does not answer, after waiting ``patience`` seconds for a lock, or a few times
+    that for a server that says nothing (``postgres``).
 
     ``keys`` are those of who may write over HTTP, ``feeds`` what is polled.
     """
