@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.testclient import TestClient
 from stories import document, key, packed, save, story
 
 from recommender.api import create_app
-from recommender.api.caching import Answered
+from recommender.api.caching import STALE, Answered
 from recommender.api.lately import BESIDE, KEEPS, LONGEST, LOOKS, MOST, Lately
 from recommender.errors import StoreUnavailable
 from recommender.settings import Settings
@@ -158,6 +159,7 @@ class Watched:
     def __init__(self, *, immediate: bool = True) -> None:
         self.opened = self
         self.immediate = immediate
+        self.away = False
         self.looks = 0
         self.now: Any = 1
 
@@ -328,6 +330,94 @@ def test_nothing_is_given_while_somebody_looks() -> None:
     assert first is not None
     assert second is None
     assert found(kept, "a") is not None
+
+
+# While the store is away
+
+
+def test_what_is_kept_is_given_stale_until_the_store_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.api.lately.AGAIN", 0.01)
+    kept, watched, clock = make(immediate=False)
+    keep(kept, "a")
+    clock.now = 5 * KEEPS
+    watched.now = StoreUnavailable("away")
+
+    async def day() -> None:
+        for _ in range(2):
+            answer = await kept.find(scope("a"))
+            assert answer is not None
+            headers = await sent(answer)
+            assert headers[b"age"] == b"300"
+            assert headers[b"cache-control"] == f"public, max-age=305, stale-if-error={STALE}".encode()
+            assert headers[b"cache-status"] == b"recommender; hit; detail=store-unavailable"
+            assert headers[b"etag"] == (await sent(Answered(bytes(answer.body), None)))[b"etag"]
+            assert watched.away
+        assert await kept.find(scope("b")) is None
+        assert kept.staled == 2
+        clock.now = STALE
+        assert await kept.find(scope("a")) is None
+        looks, watched.now = watched.looks, 1
+        while watched.away:  # nobody asks: it looks by itself
+            await asyncio.sleep(0.01)
+        assert watched.looks > looks
+        keep_again = Answered(b"new", None)
+        kept.keep(scope("a"), keep_again, kept.state)
+        assert await kept.find(scope("a")) is keep_again
+
+    asyncio.run(day())
+
+
+async def sent(answer: Answered) -> dict[bytes, bytes]:
+    """Send an answer, and give its headers."""
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    await answer({"headers": []}, None, send)  # type: ignore[arg-type]
+    return dict(messages[0]["headers"])
+
+
+def test_readers_do_not_wait_for_a_look_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.api.lately.SLOW", 0.05)
+    kept, watched, clock = make(immediate=False)
+    keep(kept, "a")
+    clock.now = LOOKS
+    go_on = threading.Event()
+    watched.state = lambda: go_on.wait(10) and 1  # type: ignore[method-assign]
+
+    async def both() -> None:
+        for _ in range(2):
+            stale = await kept.find(scope("a"))
+            assert stale is not None
+            assert b"age" in await sent(stale)
+        assert not watched.away, "what is slow may answer others yet"
+        go_on.set()
+        while (answer := await kept.find(scope("a"))) is None or b"age" in await sent(answer):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(both())
+
+
+def test_a_file_that_cannot_be_read_is_answered_for_by_what_is_kept(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = client.get("/related", params=ASKED)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("disk I/O error")
+
+    lately(client)._clock = lambda: time.monotonic() + KEEPS
+    monkeypatch.setattr(Store, "find", fail)
+    stale = client.get("/related", params=ASKED)
+    assert (stale.status_code, stale.content) == (200, fresh.content)
+    assert (stale.headers["age"], stale.headers["etag"]) == (str(int(KEEPS)), fresh.headers["etag"])
+    assert client.get("/related", params=ASKED | {"limit": "3"}).status_code == 503
+    monkeypatch.undo()
+    assert "age" not in client.get("/related", params=ASKED).headers
+
+
+# Both
 
 
 def test_an_answer_is_kept_once_however_many_made_it() -> None:

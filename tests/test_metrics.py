@@ -27,6 +27,9 @@ MODEL = 'm"1\\\n'
 """A model's name is a folder's; whatever it is, it must not end a line."""
 
 
+CACHE = {"recommender_cache_hits_total", "recommender_cache_stale_total", "recommender_cache_bytes"}
+
+
 @pytest.fixture
 def filled(store: Store) -> Store:
     """A store of three stories with ids 1 to 3, one generation, and what readers did."""
@@ -108,7 +111,7 @@ def test_answers_that_were_given_again_are_counted(tmp_path: Path) -> None:
 def test_before_the_first_recompute_nothing_is_served(store: Store, store_url: str) -> None:
     with TestClient(create_app(Settings(store=store_url))) as client:
         told = asked(client)
-    assert names(told) == {"recommender_store_up", "recommender_cache_hits_total", "recommender_cache_bytes"}
+    assert names(told) == {"recommender_store_up", *CACHE}
     assert told["recommender_store_up", ()] == 1
 
 
@@ -121,11 +124,7 @@ def test_a_store_that_is_away_takes_nothing_else_with_it(
         told = asked(client)
         assert "no such file" in caplog.text
         assert caplog.records[0].levelno == logging.WARNING
-        assert names(told) == {
-            "recommender_store_up",
-            "recommender_cache_hits_total",
-            "recommender_cache_bytes",
-        }
+        assert names(told) == {"recommender_store_up", *CACHE}
         assert told["recommender_store_up", ()] == 0
         assert ("process_resident_memory_bytes", ()) in told
         Store.open(address).close()

@@ -15,10 +15,11 @@ import pytest
 from proxying import Network, network
 from servers import PostgreSQL, postgresql
 from starlette.testclient import TestClient
-from stories import content, document, key, save, story
+from stories import content, document, key, packed, save, story
 from test_cli import run_in
 
 from recommender.api import create_app
+from recommender.api.lately import LOOKS, SLOW
 from recommender.api.problems import RETRY_AFTER
 from recommender.cli.context import Context
 from recommender.errors import StoreUnavailable
@@ -243,3 +244,80 @@ def test_a_file_that_another_process_locks_is_read_and_not_written(tmp_path: Pat
                 assert client.get("/health/live").status_code == 200
             assert store.status().stories == 1
             assert post().json()["new"] == 3
+
+
+# Under a service
+
+
+@pytest.fixture
+def client(store: Store, url: str) -> Iterator[TestClient]:
+    """A service with the patience it has, on a store with lists of two stories."""
+    save(store, document(story("b")))
+    a, b = store.corpus().ids.tolist()
+    store.publish("m1", [(a, packed((b, 0.5))), (b, packed((a, 0.5)))])
+    with TestClient(create_app(Settings(store=url)), raise_server_exceptions=False) as asking:
+        yield asking
+
+
+def eventually(done: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("lose", "bring_back"),
+    [(PostgreSQL.die, PostgreSQL.start), (PostgreSQL.freeze, PostgreSQL.thaw)],
+    ids=["dies", "freezes"],
+)
+def test_answers_go_on_while_the_database_is_away(
+    server: PostgreSQL,
+    store: Store,
+    client: TestClient,
+    lose: Callable[[PostgreSQL], None],
+    bring_back: Callable[[PostgreSQL], None],
+) -> None:
+    _, secret = store.keys.add("cms", ["publish"])
+    new = {"title": "New", "webUrl": key("new")}
+
+    def related(name: str = "a", **headers: str) -> Any:
+        return client.get("/related", params={"url": key(name)}, headers=headers)
+
+    def known_to_be_away() -> bool:
+        return bool(client.app.state.opening.away)  # type: ignore[attr-defined]
+
+    fresh = related()
+    assert "cache-status" not in fresh.headers
+    lose(server)
+    try:
+        time.sleep(LOOKS)
+        began = time.monotonic()
+        stale = related()
+        assert time.monotonic() - began < SLOW + 1
+        assert (stale.status_code, stale.content) == (200, fresh.content)
+        assert stale.headers["cache-status"] == "recommender; hit; detail=store-unavailable"
+        assert stale.headers["etag"] == fresh.headers["etag"]
+        assert 0 <= int(stale.headers["age"]) < 60
+        assert related(**{"If-None-Match": fresh.headers["etag"]}).status_code == 304
+        eventually(known_to_be_away, 20)
+        began = time.monotonic()
+        for refused in (
+            related("b"),
+            client.get("/search", params={"q": "title"}),
+            client.post("/articles", json=new, headers={"X-API-Key": secret}),
+            client.get("/health/ready"),
+        ):
+            assert refused.status_code == 503
+            assert int(refused.headers["retry-after"]) == RETRY_AFTER
+        assert time.monotonic() - began < 2, "nobody waits for what is known to be away"
+        assert client.get("/health/live").status_code == 200
+        assert 'recommender_cache_stale_total{pid="' in client.get("/metrics").text
+    finally:
+        bring_back(server)
+    eventually(lambda: not known_to_be_away(), 20)
+    assert client.get("/health/ready").status_code == 200
+    assert related("b").status_code == 200
+    assert client.post("/articles", json=new, headers={"X-API-Key": secret}).json()["new"] == 1
+    time.sleep(LOOKS)
+    assert "cache-status" not in related().headers

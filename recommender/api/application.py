@@ -38,7 +38,7 @@ from recommender.api.keys import Keyring
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.transport import secured, without_body
-from recommender.errors import StoreError
+from recommender.errors import StoreError, StoreUnavailable
 from recommender.newsrooms import Newsroom
 from recommender.settings import Settings
 
@@ -79,8 +79,10 @@ class Application(FastAPI):
             try:
                 answer = await self.direct[scope["path"]](Request(scope))
             except Exception as error:  # noqa: BLE001  (raised again, where Starlette tells what to answer)
-                await self._fail(error, scope, receive, secured(send))
-                return
+                answer = self._lately.stale(scope) if isinstance(error, StoreUnavailable) else None
+                if answer is None:
+                    await self._fail(error, scope, receive, secured(send))
+                    return
         # What is kept has the headers in it already: most answers are such.
         await answer(scope, receive, send if isinstance(answer, Answered) else secured(send))
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from hashlib import blake2b
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -26,8 +26,18 @@ _KEEPS_UNDATED: Final = _HOUR
 _KEEPS_UNRANKED: Final = 60
 """A story that no recompute has seen has no list yet; it may have one in a minute."""
 
+STALE: Final = _DAY
+"""Seconds for which an answer is better than an error: by whoever kept it, while its store is away."""
+
+_STALE_KEEPS: Final = 5
+"""Seconds that an answer keeps which is given because its store is away."""
+
 _TAG: Final = re.compile(rb'"[^"]*"')
 _JSON: Final = (b"content-type", b"application/json")
+_AWAY: Final = (b"cache-status", b"recommender; hit; detail=store-unavailable")
+"""How RFC 9211 has a cache tell why an answer is not of now."""
+
+_Header: TypeAlias = tuple[bytes, bytes]
 
 
 def max_age(age: float | None) -> int:
@@ -45,7 +55,7 @@ class Answered(Response):
     ``until`` is for who keeps it, to note how long.
     """
 
-    __slots__ = ("_control", "_tag", "body", "until")
+    __slots__ = ("_kept", "_tag", "body", "until")
 
     def __init__(self, body: bytes, age: float | None, *, ranked: bool = True) -> None:
         """Tag the answer about a story of that age (seconds, ``None`` if unknown).
@@ -55,12 +65,20 @@ class Answered(Response):
         self.body = body
         self.until = inf
         self._tag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
-        self._control = _control(max_age(age) if ranked else _KEEPS_UNRANKED)
+        self._kept = _kept(max_age(age) if ranked else _KEEPS_UNRANKED)
+
+    def stale(self, age: float) -> Answered:
+        """Make the same answer, which says that it was made ``age`` seconds ago, and is not of now."""
+        again, seconds = Answered(bytes(self.body), None), int(age)
+        # Caches count from the age.
+        keeps = b"cache-control", control(seconds + _STALE_KEEPS).encode()
+        again._kept = (keeps, (b"age", b"%d" % seconds), _AWAY)
+        return again
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request; nothing has to be added on the way."""
         status, body = 200, self.body
-        validators = [(b"etag", self._tag), self._control]
+        validators = [(b"etag", self._tag), *self._kept]
         headers = [*validators, (b"content-length", b"%d" % len(body)), _JSON, *HEADERS]
         conditions = [value for name, value in scope["headers"] if name == b"if-none-match"]
         if conditions and _has(b",".join(conditions), self._tag):
@@ -69,9 +87,14 @@ class Answered(Response):
         await send({"type": "http.response.body", "body": body})
 
 
+def control(keeps: int) -> str:
+    """Write for how many seconds an answer may be kept, and for how many instead of an error."""
+    return f"public, max-age={keeps}, stale-if-error={STALE}"
+
+
 @cache
-def _control(keeps: int) -> tuple[bytes, bytes]:
-    return b"cache-control", b"public, max-age=%d" % keeps
+def _kept(keeps: int) -> tuple[_Header, ...]:
+    return ((b"cache-control", control(keeps).encode()),)
 
 
 def _has(condition: bytes, etag: bytes) -> bool:

@@ -97,6 +97,11 @@ class CacheCollector(Collector):
         )
         hits.add_metric(process, self._lately.again)
         yield hits
+        stale = CounterMetricFamily(
+            "recommender_cache_stale", "Of these, given because the store was away.", labels=("pid",)
+        )
+        stale.add_metric(process, self._lately.staled)
+        yield stale
         kept = GaugeMetricFamily(
             "recommender_cache_bytes", "Answers kept to be given again.", labels=("pid",)
         )

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from recommender.api.asking import QueryRoute
-from recommender.api.caching import max_age
+from recommender.api.caching import control, max_age
 from recommender.api.opening import Opening
 from recommender.api.routes import StoryQuery
 from recommender.api.schemas import RELATED_CARD, problems_of
@@ -53,7 +53,7 @@ async def fragment(request: Request, query: Annotated[FragmentQuery, Query()]) -
 
 
 def _answer(html: str, seconds: int) -> HTMLResponse:
-    headers = {"Cache-Control": f"public, max-age={seconds}", "Content-Security-Policy": _POLICY}
+    headers = {"Cache-Control": control(seconds), "Content-Security-Policy": _POLICY}
     return HTMLResponse(html, headers=headers)
 
 

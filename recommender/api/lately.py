@@ -11,21 +11,28 @@ bytes of the request's path and query, ahead of the routing::
 "As it was" is what the store says (``Store.state``): whatever is written to it,
 by whichever process, ends all that was kept before, so an answer is of the
 active generation and shows stories as they are.
+
+While a store is away what is kept is given all the same, said to be stale, for
+``caching.STALE`` seconds after it was made; a store that is a server is looked at
+until it answers again, and nobody else waits for it meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeAlias
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from recommender.api.caching import Answered
+from recommender.api.caching import STALE, Answered
 from recommender.api.opening import Opening
 from recommender.errors import StoreError
+from recommender.service import Service
 
 PATHS: Final = {path: f"{path}?".encode() for path in ("/related", "/articles")}
 """Where answers are kept, and what their keys begin with."""
@@ -38,6 +45,12 @@ As long as those answers that everybody else may keep for the shortest time.
 
 LOOKS: Final = 0.25
 """Seconds between two looks at a store that is a server; at a file, every request looks: it takes 0.5 µs."""
+
+SLOW: Final = 2.0
+"""Seconds after which readers wait no longer for a look at a server."""
+
+AGAIN: Final = 0.5
+"""Seconds between two looks at a server that did not answer."""
 
 LONGEST: Final = 1_000
 """Bytes of a query at most: those of readers are shorter."""
@@ -52,6 +65,8 @@ OFTEN: Final = 0.8
 """Share of the room that answers asked for again may take."""
 
 Key: TypeAlias = bytes
+
+_log = logging.getLogger(__name__)
 
 
 class _Part(OrderedDict[Key, Answered]):
@@ -90,11 +105,13 @@ class Lately:
     read.
 
     For one event loop, not for threads.  ``again`` counts what was given
-    again, ``bytes`` what is kept.  ``clock`` gives seconds, and only goes on.
+    again, ``staled`` what of it was stale, ``bytes`` what is kept.  ``clock``
+    gives seconds, and only goes on.
     """
 
     def __init__(self, room: int, opening: Opening, clock: Callable[[], float] = time.monotonic) -> None:
         self.again = 0
+        self.staled = 0
         self._room = room
         self._opening = opening
         self._clock = clock
@@ -102,7 +119,9 @@ class Lately:
         self._often = _Part()
         self._state: Hashable = None
         self._looked = -KEEPS
-        self._looking = False
+        self._thread = ThreadPoolExecutor(1, "looking")
+        self._looking: asyncio.Task[None] | None = None
+        self._lost = False
 
     def __len__(self) -> int:
         return len(self._once) + len(self._often)
@@ -118,19 +137,35 @@ class Lately:
         return self._state
 
     async def find(self, scope: Scope) -> Answered | None:
-        """Find the answer to a GET, if it was given lately and would be the same now."""
+        """Find the answer to a GET, if it was given lately and would be the same now, or nobody can tell."""
         path = PATHS.get(scope["path"])
-        if path is None or not self._room or not await self._look():
+        if path is None or not self._room:
             return None
-        key: Key = path + scope["query_string"]
+        known = await self._look()
+        if self._lost:
+            return self.stale(scope)
+        answer = self._get(path + scope["query_string"]) if known else None
+        if answer is None or answer.until <= self._clock():
+            return None
+        self.again += 1
+        return answer
+
+    def stale(self, scope: Scope) -> Answered | None:
+        """Find the answer to a GET, to be given because the store is away, unless it is too old for that."""
+        path = PATHS.get(scope["path"])
+        answer = None if path is None else self._get(path + scope["query_string"])
+        if answer is None or (age := self._clock() - (answer.until - KEEPS)) >= STALE:
+            return None
+        self.again += 1
+        self.staled += 1
+        return answer.stale(age)
+
+    def _get(self, key: Key) -> Answered | None:
         answer = self._often.get(key)
         if answer is not None:
             self._often.move_to_end(key)
         elif (answer := self._once.get(key)) is not None:
             self._promote(key)
-        if answer is None or answer.until <= self._clock():
-            return None
-        self.again += 1
         return answer
 
     def keep(self, scope: Scope, answer: Answered, state: Hashable) -> None:
@@ -155,21 +190,40 @@ class Lately:
     async def _look(self) -> bool:
         """Look whether the store is as it was; false if nobody can tell, or somebody else is looking."""
         service = self._opening.opened
-        if service is None or self._looking:
+        if service is None or (self._looking is not None and not self._looking.done()):
             return False
+        if service.immediate:
+            try:
+                self._saw(service.state())
+            except StoreError:  # those who ask are told by what answers them
+                return False
+        elif self._clock() - self._looked >= LOOKS:
+            looking = self._looking = asyncio.create_task(self._ask(service))
+            await asyncio.wait({looking}, timeout=SLOW)
+            if looking.done():
+                looking.result()
+            else:
+                self._lost = True
+        return not self._lost
+
+    async def _ask(self, service: Service, pause: float = 0.0) -> None:
+        """Look at a store that is a server, and again later if it does not answer."""
+        await asyncio.sleep(pause)
         now = self._clock()
         try:
-            if service.immediate:
-                self._saw(service.state())
-            elif now - self._looked >= LOOKS:
-                self._looking = True
-                self._saw(await run_in_threadpool(service.state))
-                self._looked = now
-        except StoreError:  # those who ask are told by what answers them
-            return False
-        finally:
-            self._looking = False
-        return True
+            # In a thread that nobody else takes, who waits for the server.
+            state = await asyncio.get_running_loop().run_in_executor(self._thread, service.state)
+        except StoreError as error:
+            if not self._opening.away:
+                _log.warning("the store is away, and what was answered lately is given again: %s", error)
+            self._lost = self._opening.away = True
+            self._looking = asyncio.create_task(self._ask(service, AGAIN))
+        else:
+            if self._opening.away:
+                _log.warning("the store is back")
+            self._lost = self._opening.away = False
+            self._looked = now
+            self._saw(state)
 
     def _saw(self, state: Hashable) -> None:
         if state != self._state:

@@ -13,7 +13,8 @@ class Opening:
     """Opens a service once, and again on the next request if its store could not be opened.
 
     So a server may start before its database, or before the first import, and
-    is ready by itself later.
+    is ready by itself later.  While its store is known to be ``away`` (``lately``
+    looks), nobody waits for it to be told so.
     """
 
     def __init__(self, store: str, models: Path | str) -> None:
@@ -21,9 +22,12 @@ class Opening:
         self._models = models
         self._attempt = threading.Lock()
         self._service: Service | None = None
+        self.away = False
 
     def __call__(self) -> Service:
-        """Return the service; raises as ``Service.open`` while its store cannot be opened."""
+        """Return the service; raises as ``Service.open`` while its store cannot be opened, or is away."""
+        if self.away:
+            raise StoreUnavailable("the store did not answer a moment ago, and is looked at")
         service = self._service
         return self._open() if service is None else service
 
