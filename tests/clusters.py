@@ -60,9 +60,10 @@ class Machines:
         """Start a worker, which one that is killed does not come back as: nobody watches over it."""
         self.workers.append(self._start("worker", self.address, "--nthreads", "1", "--no-nanny"))
 
-    def kill_worker(self) -> None:
-        """End the oldest worker as a machine without power ends."""
-        _kill(self.workers.pop(0))
+    def kill_worker(self, process: int | None = None) -> None:
+        """End the worker of that process, or the oldest, as a machine without power ends."""
+        ids = [worker.pid for worker in self.workers]
+        _kill(self.workers.pop(0 if process is None else ids.index(process)))
 
     def kill_scheduler(self) -> None:
         """End the scheduler likewise."""

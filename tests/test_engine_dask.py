@@ -51,7 +51,7 @@ from recommender.urls import canonical
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds that a worker which is being started may take on a busy machine."""
 
 
@@ -189,10 +189,11 @@ def test_what_is_learned_and_measured_is_the_same(store: Store, engine: Cluster,
 def test_blocks_of_a_worker_that_is_killed_are_done_by_others(engine: Cluster, there: Machines) -> None:
     results = engine(slowly, 0.05, range(24))
     squares, workers = zip(*[next(results) for _ in range(6)], strict=True)
-    assert len(set(workers)) == 2
-    there.kill_worker()
-    rest = [square for square, _ in results]
+    # Who was at work a moment ago: how a scheduler shares blocks out is its own affair.
+    there.kill_worker(workers[-1])
+    rest, others = zip(*results, strict=True)
     assert [*squares, *rest] == [number * number for number in range(24)]
+    assert workers[-1] not in others, "what was done and not fetched went with it, and was done again"
 
 
 def test_what_only_the_dead_had_is_sent_again(engine: Cluster, there: Machines) -> None:
@@ -206,8 +207,10 @@ def test_what_only_the_dead_had_is_sent_again(engine: Cluster, there: Machines) 
 
 def test_without_workers_a_run_ends_when_patience_does(tmp_path: Path) -> None:
     with machines(tmp_path, workers=0) as alone:
-        with cluster(alone.address, 0.5) as engine, pytest.raises(EngineUnavailable, match="no worker"):
-            list(engine(slowly, 0.05, range(24)))
+        with cluster(alone.address, PATIENCE) as engine:
+            engine.patience = 0.5
+            with pytest.raises(EngineUnavailable, match="no worker"):
+                list(engine(slowly, 0.05, range(24)))
         alone.start_worker()
         with cluster(alone.address, PATIENCE) as engine:
             assert engine.threads() == 1
@@ -229,10 +232,12 @@ def test_without_its_scheduler_a_recompute_fails_and_readers_keep_what_they_had(
     before = store.generation(), published(store)
     command = ["--store", store.name, "recompute", "--engine", "dask", "--scheduler"]
     with machines(tmp_path, workers=1) as dying:
+        with cluster(dying.address, PATIENCE) as begun:
+            assert begun.threads() == 1, "the command waits for a worker only so long"
         # What a recompute shows of its progress.
         kill = interrupted(dying.kill_scheduler)
         monkeypatch.setattr(Context, "progress", lambda _, *arguments: kill(*arguments))
-        with dask.config.set({"distributed.comm.timeouts.connect": "4 s"}):
+        with dask.config.set({"distributed.comm.timeouts.connect": "10 s"}):
             ended = run_in(tmp_path, *command, dying.address)
             assert (ended.returncode, ended.stdout) == (1, "")
             assert ended.stderr.startswith(f"engine-lost: {dying.address}: the scheduler is gone")
