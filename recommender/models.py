@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import platform
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,11 @@ import orjson
 import sklearn
 from numpy.typing import NDArray
 
-from recommender import __version__
+from recommender import __version__, durable
 from recommender.corpus import Corpus
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES
-from recommender.pointing import DEFAULT, Root, active, before, place, point, sync, writable
-from recommender.pointing import write as write_file
+from recommender.pointing import DEFAULT, Root, active, before, place, point, writable
 from recommender.ranker import Ranker
 from recommender.remote import Remote
 from recommender.search import Search
@@ -109,9 +107,9 @@ def write(
     """
     root = writable(root)
     made = datetime.now(UTC)
-    name = f"{made:%Y%m%d-%H%M%S}-{str(data['fingerprint'])[:6]}"
-    while (root / name).exists():
-        name += "-again"
+    base = f"{made:%Y%m%d-%H%M%S}-{str(data['fingerprint'])[:6]}"
+    names = chain([base], (f"{base}-{number}" for number in count(2)))
+    name = next(name for name in names if not (root / name).exists())
     arrays: dict[str, NDArray[Any]] = {
         "weights.npy": ranker.weights,
         "nodes.npy": ranker.nodes,
@@ -138,7 +136,10 @@ def write(
     manifest = orjson.loads(orjson.dumps(manifest))  # as ``load`` gives it back: lists for tuples
     manifest["sha256"] = _sha256(orjson.dumps(manifest))
     contents["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
-    _write_folder(root, name, contents)
+    try:
+        durable.write_folder(root / name, contents)
+    except OSError as error:
+        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
     return Model(name, ranker, search, manifest)
 
 
@@ -271,21 +272,6 @@ def _read(path: Path | Remote) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelCorrupt(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
-    partial = root / f".{name}-{os.getpid()}.partial"
-    try:
-        partial.mkdir(parents=True)
-        for file, body in contents.items():
-            write_file(partial / file, body)
-        sync(partial)
-        partial.rename(root / name)
-        sync(root)
-    except OSError as error:
-        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -11,11 +11,11 @@ Without numpy and scikit-learn: who answers readers can tell what is active.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recommender import durable
 from recommender.errors import ModelCorrupt, ModelError, ModelsReadOnly, NoEarlierModel
 from recommender.remote import Remote, is_url
 
@@ -86,44 +86,21 @@ def point(root: Root, name: str) -> None:
         names = history(folder)
     if now is not None and names[-1:] != [now]:
         names.append(now)
-    replace(folder, "history", "\n".join([*names, name][-KEPT:]))
+    _replace(folder, "history", "\n".join([*names, name][-KEPT:]))
     if name != DEFAULT:
-        replace(folder, "active", name)
+        _replace(folder, "active", name)
         return
     try:
-        (folder / "active").unlink(missing_ok=True)
-        sync(folder)
+        durable.remove_file(folder / "active")
     except OSError as error:
         raise ModelError(f"{folder / 'active'}: cannot be removed: {error.strerror}") from error
 
 
-def replace(folder: Path, name: str, line: str) -> None:
-    """Write a small file whole or not at all."""
-    new = folder / f".{name}-{os.getpid()}"
+def _replace(folder: Path, name: str, line: str) -> None:
     try:
-        write(new, f"{line}\n".encode())
-        new.replace(folder / name)
-        sync(folder)
+        durable.write_file(folder / name, f"{line}\n".encode())
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise ModelError(f"{folder / name}: cannot be written: {error.strerror}") from error
-
-
-def write(path: Path, body: bytes) -> None:
-    """Write a file, and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync(folder: Path) -> None:
-    """Make a rename in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(root: Root, name: str) -> str:

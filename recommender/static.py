@@ -7,7 +7,7 @@
     DIR/index.json      what all this is, and how files are named
 
 A file that is there is whole, and what ``urls.jsonl`` names is there, at any
-moment and after any failure.  A list that did not change is not written again,
+moment and after any failure, a power cut too.  A list that did not change is not written again,
 so a sync sends only those that did; its file is of the generation in which it
 was written.
 """
@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from recommender import durable
 from recommender.articles import iso
 from recommender.errors import UnknownStory, UsageError
 from recommender.pipeline.progress import Progress, silent
@@ -120,9 +121,9 @@ def _export(
             _write(partial / file, answer)
             changed.append(file)
     lines = _lines(addresses)
-    if _differs(folder / ADDRESSES, lines):
+    differs = _differs(folder / ADDRESSES, lines)
+    if differs:
         _write(partial / ADDRESSES, lines)
-        changed.append(ADDRESSES)
     index = {
         "generation": None if generation is None else generation.id,
         "model": None if generation is None else generation.model,
@@ -133,13 +134,11 @@ def _export(
     }
     _write(partial / INDEX, orjson.dumps(index, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     # Stories first, then what names them.
-    for file in [*changed, INDEX]:
-        (folder / file).parent.mkdir(exist_ok=True)
-        (partial / file).replace(folder / file)
+    durable.replace_all(folder, partial, (changed, (ADDRESSES,) if differs else (), (INDEX,)))
     gone = [path for path in folder.glob(_STORIES) if f"{path.parent.name}/{path.name}" not in addresses]
     for path in gone:
         path.unlink()
-    return Exported(len(addresses), len(changed) - (ADDRESSES in changed), len(gone))
+    return Exported(len(addresses), len(changed), len(gone))
 
 
 def _lines(addresses: dict[str, str]) -> bytes:
@@ -175,7 +174,7 @@ def _list(answer: bytes) -> object:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
+    durable.disk.write(path, content)
 
 
 def _empty(folder: Path) -> None:

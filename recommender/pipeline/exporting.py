@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from recommender import durable
 from recommender.errors import UsageError
 from recommender.neighbours import Neighbour, in_order
 from recommender.pipeline.progress import Progress, silent
@@ -51,15 +52,14 @@ def listed(
 def whole(target: Path) -> Iterator[Path]:
     """Name a file to write beside ``target``, which takes its name when the block ends well.
 
-    Raises UsageError where it cannot be written.
+    Raises UsageError where it cannot be written, or another export is writing it.
     """
     if not target.name:
         raise UsageError(f"{target}: is a folder; name a file to write in it, such as related.jsonl")
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        yield partial
-        partial.replace(target)
+        with durable.written(target) as partial:
+            yield partial
+    except BlockingIOError:
+        raise UsageError(f"{target}: another export is writing it; wait for it to end") from None
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
