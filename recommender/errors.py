@@ -18,6 +18,7 @@
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
     │   ├── StoreLocked         another writer is at work
+    │   ├── StoreCorrupt        what it keeps is not what was written
     │   └── StaleGeneration     lists were to be amended that are served no more
     ├── EngineError
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
@@ -128,6 +129,10 @@ class StoreOutdated(StoreError):
 
 class StoreLocked(StoreError):
     """Another writer is at work."""
+
+
+class StoreCorrupt(StoreError):
+    """What the store keeps is not what was written."""
 
 
 class StaleGeneration(StoreError):

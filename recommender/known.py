@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from recommender import __version__
 from recommender.analysis import Bags, Texts
+from recommender.checksums import stamped, verified
 from recommender.columns import Columns
 from recommender.index import Index
 from recommender.search import Search
@@ -90,7 +91,7 @@ class Known:
         told |= {name: getattr(self, name) for name in _LISTS} | {"k": np.array(self.k)}
         told["made_by"] = np.frombuffer(self.made_by.encode(), np.uint8)
         yield "lists", _packed(told)
-        for number in range(stable // PART, -(-max(len(self.texts), before) // PART)):
+        for number in range(stable // PART, max(-(-max(len(self.texts), before) // PART), 1)):
             start = min(number * PART, len(self.texts))
             some = self.texts.rows(np.arange(start, min(start + PART, len(self.texts))))
             part = {f"{kind} {name}": array for kind, name, array in _arrays(some)}
@@ -105,7 +106,8 @@ class Known:
             values: dict[str, Any] = {each.name: told[each.name] for each in fields(Columns)}
             values |= {name: orjson.loads(told[name].tobytes()) for name in _NAMES}
             columns = Columns(**values)
-            some = [_unpacked(parts[name]) for name in sorted(parts) if name.startswith("texts ")]
+            names = [name for name in sorted(parts) if name.startswith("texts ")] or ["texts"]
+            some = [_unpacked(parts[name]) for name in names]
             texts = Texts.joined([Texts.of((), ()), *map(_texts, some)])
             made_by = told["made_by"].tobytes().decode()
             lists = {name: told[name] for name in _LISTS}
@@ -140,12 +142,16 @@ def _texts(told: Mapping[str, NDArray[Any]]) -> Texts:
 
 
 def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    # A zip archive knows a checksum of every array; it has no times in it, so equal arrays are equal bytes.
+    # This zip archive has no times in it, so equal arrays are equal bytes; its own checksums leave out names.
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+    return stamped(buffer.getvalue())
 
 
 def _unpacked(packed: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(packed), allow_pickle=False) as told:
+    try:
+        body = verified(packed)
+    except ValueError as error:
+        raise ValueError(f"what a recompute kept is {error}") from error
+    with np.load(io.BytesIO(body), allow_pickle=False) as told:
         return dict(told)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from math import inf
-from struct import Struct
+from struct import Struct, error
 from typing import Final, Literal, NamedTuple
+
+from recommender.errors import StoreCorrupt
 
 
 class Neighbour(NamedTuple):
@@ -52,15 +54,23 @@ def unpacked(packed: bytes, curated: Curated = "first") -> Iterator[Neighbour]:
     """Unpack a list of ``NEIGHBOUR_DTYPE``, scores rounded, in the order in which it is shown.
 
     With ``off`` the links count for nothing: ``curated`` is 0 for all.  One by
-    one, for most answers show but the first few.
+    one, for most answers show but the first few.  Raises StoreCorrupt where
+    it is no such list, or a score no number.
     """
-    records: Iterable[tuple[int, float, int, int]] = _RECORD.iter_unpack(packed)
-    if curated == "first" and (_has(packed, _CURATED) or _has(packed, _CURATED + 1)):
-        # Stable: what no editor placed stays in the order of the recompute, best first.
-        records = sorted(records, key=lambda one: one[2] or inf)
-    for article, score, place, group in records:
-        # As exact as round(score, DIGITS): a float64 has room for a float32 times 10,000.
-        yield _neighbour((article, round(score * _SCALE) / _SCALE, place if curated != "off" else 0, group))
+    try:
+        records: Iterable[tuple[int, float, int, int]] = _RECORD.iter_unpack(packed)
+        if curated == "first" and (_has(packed, _CURATED) or _has(packed, _CURATED + 1)):
+            # Stable: what no editor placed stays in the order of the recompute, best first.
+            records = sorted(records, key=lambda one: one[2] or inf)
+        for article, score, place, group in records:
+            # As exact as round(score, DIGITS): a float64 has room for a float32 times 10,000.
+            rounded = round(score * _SCALE) / _SCALE
+            yield _neighbour((article, rounded, place if curated != "off" else 0, group))
+    except (error, ValueError, OverflowError) as wrong:
+        raise StoreCorrupt(
+            f"a list of neighbours, {len(packed)} bytes, is not what was written: {wrong}; "
+            "run `recommender recompute`"
+        ) from wrong
 
 
 def in_order(packed: bytes, curated: Curated = "first") -> list[Neighbour]:

@@ -20,6 +20,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from recommender.checksums import stamped, verified
+
 Field = Literal["title", "excerpt"]
 
 WORD: Final = re.compile(r"\b\w\w+\b")
@@ -28,7 +30,7 @@ WORD: Final = re.compile(r"\b\w\w+\b")
 COLUMNS: Final = 2**31 - 1
 """Numbers a term may have."""
 
-_MAGIC: Final = b"terms 1\n"
+_MAGIC: Final = b"terms 2\n"
 _ALIGNED: Final = 8
 """Arrays begin at a multiple of this many bytes: numpy would copy any other at every search."""
 
@@ -114,7 +116,7 @@ class Vocabulary:
     trigrams: Rarity
 
     def to_bytes(self) -> bytes:
-        """Write it: a line of JSON padded with spaces, then hashes and idf of words and of trigrams."""
+        """Write it: a line of JSON padded with spaces, hashes and idf of words and trigrams, a checksum."""
         spaces = {"words": self.words, "trigrams": self.trigrams}
         head = {
             "title_weight": self.title_weight,
@@ -128,17 +130,21 @@ class Vocabulary:
             for one in spaces.values()
             for array in (one.hashes.astype("<i4"), one.idf.astype("<f4"))
         ]
-        return b"".join([line, *arrays])
+        return stamped(b"".join([line, *arrays]))
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Self:
         """Read what ``to_bytes`` wrote; the arrays stay where they are.
 
         Raises ``ValueError`` for anything else: another format, cut short,
-        terms out of order, numbers that are none.
+        changed, terms out of order, numbers that are none.
         """
         if not packed.startswith(_MAGIC):
             raise ValueError("a vocabulary of another format than this program reads")
+        try:
+            packed = verified(packed)
+        except ValueError as error:
+            raise ValueError(f"a vocabulary that is {error}") from error
         end = packed.find(b"\n", len(_MAGIC)) + 1
         try:
             head = orjson.loads(packed[len(_MAGIC) : end])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, HashingVectorizer
 from test_text import STORIES, TEXT
 
+from recommender.checksums import SIZE, stamped
 from recommender.terms import COLUMNS, Rarity, Shared, Text, Vocabulary, hashed, murmur, paired, shared
 from recommender.text import TextSpace
 
@@ -187,25 +188,26 @@ def test_other_stop_words_make_another_space() -> None:
 
 PACKED = TextSpace().fit(["rain flood"] * 2 + ["river"] * 2, [""] * 4).vocabulary().to_bytes()
 HEAD = PACKED[8 : PACKED.index(b"\n", 8)]
-ARRAYS = PACKED[8 + len(HEAD) + 1 :]
+ARRAYS = PACKED[8 + len(HEAD) + 1 : -SIZE]
+BODY = PACKED[:-SIZE]
 
 
 def with_head(**changes: object) -> bytes:
     head = orjson.loads(HEAD)
-    return b"terms 1\n" + orjson.dumps(head | changes) + b"\n" + ARRAYS
+    return stamped(b"terms 2\n" + orjson.dumps(head | changes) + b"\n" + ARRAYS)
 
 
 @pytest.mark.parametrize(
     "packed",
     [
         b"",
-        b"terms 1\n",
-        b"terms 2" + PACKED[7:],
+        b"terms 2\n",
+        b"terms 1" + PACKED[7:],
         PACKED[:-1],
         PACKED + b"\0",
         PACKED[:40],
-        b"terms 1\n[]\n" + ARRAYS,
-        b"terms 1\nnull\n" + ARRAYS,
+        stamped(b"terms 2\n[]\n" + ARRAYS),
+        stamped(b"terms 2\nnull\n" + ARRAYS),
         with_head(words=None),
         with_head(words={"terms": -4, "unseen": 1.0}),
         with_head(words={"terms": 2**62, "unseen": 1.0}),
@@ -213,14 +215,23 @@ def with_head(**changes: object) -> bytes:
         with_head(words={"terms": 5, "unseen": 1.0}),
         with_head(title_weight="x"),
         with_head(stop_words=7),
-        PACKED.replace(ARRAYS[:8], ARRAYS[4:8] + ARRAYS[:4]),  # terms out of order
-        PACKED.replace(ARRAYS[:4], b"\xff\xff\xff\xff"),
-        PACKED.replace(ARRAYS[16:20], np.float32(np.nan).tobytes()),
+        stamped(BODY[:-4]),
+        stamped(BODY.replace(ARRAYS[:8], ARRAYS[4:8] + ARRAYS[:4])),  # terms out of order
+        stamped(BODY.replace(ARRAYS[:4], b"\xff\xff\xff\xff")),
+        stamped(BODY.replace(ARRAYS[16:20], np.float32(np.nan).tobytes())),
     ],
 )
 def test_what_is_no_vocabulary_is_refused(packed: bytes) -> None:
     with pytest.raises(ValueError, match="a vocabulary"):
         Vocabulary.from_bytes(packed)
+
+
+@given(st.integers(0, 8 * len(PACKED) - 1))
+def test_a_flipped_bit_is_seen(bit: int) -> None:
+    broken = bytearray(PACKED)
+    broken[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(ValueError, match="a vocabulary"):
+        Vocabulary.from_bytes(bytes(broken))
 
 
 def test_the_bytes_taken_apart_above_are_put_together_right() -> None:

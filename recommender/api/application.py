@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -131,6 +132,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.state.counting = Counting(opening)
     app.state.keyring = Keyring(opening)
     app.state.readers = Readers()
+    app.state.refused = Counter()  # models, by the name of the error
     problems.install(app)
     routes.install(app)
     fragment.install(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -23,12 +23,13 @@ MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 _BY: Final = ("source", "rank", "model")
 
 
-def text(opening: Opening, lately: Lately) -> bytes:
+def text(opening: Opening, lately: Lately, refused: Mapping[str, int]) -> bytes:
     """Write everything in Prometheus's text format."""
     # Of this application alone: the library's own registry is one for all that a process runs.
     registry = CollectorRegistry()
     registry.register(StoreCollector(opening))
     registry.register(CacheCollector(lately))
+    registry.register(ModelCollector(refused))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
@@ -107,3 +108,19 @@ class CacheCollector(Collector):
         )
         kept.add_metric(process, self._lately.bytes)
         yield kept
+
+
+class ModelCollector(Collector):
+    """Models that one process could not use, by the error's name; labelled as in ``CacheCollector``."""
+
+    def __init__(self, refused: Mapping[str, int]) -> None:
+        self._refused = refused
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at what was refused."""
+        refused = CounterMetricFamily(
+            "recommender_models_refused", "Answers that no model could be read for.", labels=("error", "pid")
+        )
+        for name, times in sorted(self._refused.items()):
+            refused.add_metric((name, str(os.getpid())), times)
+        yield refused

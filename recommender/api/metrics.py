@@ -36,5 +36,5 @@ def metrics(request: Request) -> Response:
     from recommender.api import collecting
 
     state = request.app.state
-    body = collecting.text(state.opening, state.lately)
+    body = collecting.text(state.opening, state.lately, state.refused)
     return Response(body, headers={"Cache-Control": "no-store"}, media_type=collecting.MEDIA_TYPE)

@@ -121,7 +121,9 @@ async def _store_error(_: Request, error: StoreError) -> Response:
     return problem(503, error.name, "The store does not answer now; try again soon.", headers=headers)
 
 
-async def _not_ready(_: Request, error: NothingRecomputed | ModelError) -> Response:
+async def _not_ready(request: Request, error: NothingRecomputed | ModelError) -> Response:
+    if isinstance(error, ModelError):
+        request.app.state.refused[error.name] += 1
     # The operator's to mend; where its models are is nobody else's business.
     _log.warning("%s: %s", error.name, error)
     detail = "This cannot be ranked now: a recompute is needed, or a model that can be read."

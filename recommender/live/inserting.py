@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recommender.candidates import Pairs
 from recommender.corpus import NEIGHBOUR_DTYPE
+from recommender.errors import StoreCorrupt
 from recommender.features import GROUP_OF, features
 from recommender.live.archive import Archive
 from recommender.pipeline.listing import listed
@@ -46,6 +47,7 @@ def inserted(
     """Put the stories of some rows (b,), the last of an archive, into others' lists; give those that changed.
 
     ``read`` gives lists by the stories' ids; ``k`` neighbours are kept of each.
+    Raises StoreCorrupt where what it gives is no list.
     """
     scored = _scored(archive, new, ranker)
     # Most of those that are reached have fifty that are nearer.
@@ -59,6 +61,8 @@ def inserted(
     if not len(stories):
         return []
     known = [lists[article] for article in ids[stories].tolist()]
+    if any(len(packed) % NEIGHBOUR_DTYPE.itemsize for packed, _ in known):
+        raise StoreCorrupt("a list of neighbours is not what was written; run `recommender recompute`")
     return _merged(archive, stories, known, scored, parts, k)
 
 

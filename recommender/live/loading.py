@@ -63,4 +63,5 @@ class Loaded(NamedTuple):
 
     def full(self, much: float) -> bool:
         """Tell whether more than a share of the archive has come since, or there is no room for words."""
-        return self.archive.numbering.full or len(self.archive) > self.known * (1 + much) + SPARE
+        spare = SPARE if self.known else 0  # who knew no story knows of no word how rare it is
+        return self.archive.numbering.full or len(self.archive) > self.known * (1 + much) + spare

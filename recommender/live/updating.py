@@ -128,6 +128,8 @@ class Updater:
     def _warm(self, loaded: Loaded) -> None:
         """Do once, and forget, what is done for a story: the first one need not wait for machine code."""
         last = loaded.archive.rows["ids"][-1:]
+        if not len(last):
+            return
         asked = loaded.archive.asked(self._store.some(last), loaded.reader(self._store))
         packer = Packer.of(asked.index, loaded.ranker, asked.curated, asked.groups, loaded.k)
         packer.packed(asked.stories, asked.pairs)

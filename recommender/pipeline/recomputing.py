@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from recommender.search import SEARCH, Search
 from recommender.store import Store
 from recommender.terms import Vocabulary
 from recommender.text import TextSpace
+
+_log = logging.getLogger(__name__)
 
 NEIGHBOURS = 50
 """Neighbours kept for a story."""
@@ -140,10 +143,13 @@ def _space(store: Store, texts: Texts) -> TextSpace:
     """Take the text space of the last generation if the archive is about what it was, or learn one."""
     last = store.generation()
     packed = None if last is None else store.vocabulary(last.id)
-    if packed is not None:
-        kept = TextSpace.of(Vocabulary.from_bytes(packed))
-        if abs(len(texts) - kept.stories) <= GROWN * kept.stories:
-            return kept.grown(texts)
+    try:
+        kept = None if packed is None else TextSpace.of(Vocabulary.from_bytes(packed))
+    except ValueError as error:
+        _log.warning("how rare words are is learned anew: %s", error)
+        kept = None
+    if kept is not None and abs(len(texts) - kept.stories) <= GROWN * kept.stories:
+        return kept.grown(texts)
     return TextSpace().learn(texts)
 
 

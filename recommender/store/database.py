@@ -98,6 +98,8 @@ class Database:
         self.path = sqlite_path(parsed) if parsed.drivername == "sqlite" else None
         if self.path is not None:
             parsed = parsed.set(database=str(self.path))
+            # A file that is moved away stays away: nobody makes an empty one in its place.
+            opened = parsed.set(database=self.path.as_uri(), query={"mode": "rw", "uri": "true"})
         self._password = parsed.password
         # A PostgreSQL URL may carry a password in its query too.
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
@@ -110,7 +112,7 @@ class Database:
         self._watching: Watch | None = None
         self._starts_watching = Lock()
         if self.path is not None:
-            readers, writer = _sqlite(parsed, patience, _READERS), _sqlite(parsed, patience, _WRITER)
+            readers, writer = _sqlite(opened, patience, _READERS), _sqlite(opened, patience, _WRITER)
             self._answering = readers
             self._snapshot = readers.execution_options(sqlite_begin="DEFERRED")
             # A deferred transaction that turns into a write fails if it has to wait; this one waits.

@@ -278,3 +278,7 @@ def _find_file(database: Database, *, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"{database.name}: cannot make its folder: {error.strerror}") from error
+    try:
+        path.touch()
+    except OSError as error:
+        raise StoreUnavailable(f"{database.name}: cannot be made: {error.strerror}") from error
