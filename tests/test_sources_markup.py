@@ -269,6 +269,25 @@ def test_pages_that_are_no_story(raw: str, reason: str) -> None:
     assert time.process_time() - start < 0.5
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"<a {' '.join(f'a{number}=1' for number in range(100_000))}>",
+        "<p>" * 1_500_000,
+        page("[CDATA[" * 600_000),
+        page("[" + "0," * 2_000_000 + "0]"),
+        page(json.dumps({**LD, "keywords": ",<" * 1_000_000})),
+        page(json.dumps({**LD, "description": "<p>" * 1_000_000})),
+    ],
+    ids=["attributes", "elements", "CDATA", "numbers", "keywords", "description"],
+)
+def test_pages_that_are_much_work_for_a_tree_are_read_at_once(head: str) -> None:
+    start = time.process_time()
+    found = story(f"{HEAD}{head}")
+    assert time.process_time() - start < 5
+    assert found.article.key == KEY
+
+
 def test_page_in_another_encoding() -> None:
     head = '<meta charset="iso-8859-1"><meta property="og:title" content="Café">'
     raw = f'<html><head>{head}<link rel="canonical" href="http://a.example/x"></head></html>'

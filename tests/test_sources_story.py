@@ -218,8 +218,14 @@ def test_booleans(value: Any, expected: bool | None) -> None:
     assert found.warnings == ()
 
 
-def test_what_is_neither_true_nor_false_is_said() -> None:
-    found = story(removed="perhaps")
+NESTED: list[Any] = []
+for _ in range(2_000):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize("value", ["perhaps", [], {"a": True}, NESTED], ids=["word", "list", "map", "deep"])
+def test_what_is_neither_true_nor_false_is_said(value: Any) -> None:
+    found = story(removed=value)
     assert found.article.removed is False
     assert found.warnings == ("removed is neither true nor false: left out",)
 

@@ -111,7 +111,8 @@ class Fields:
         value = self._values.get(name)
         if value is None or value == "" or isinstance(value, bool):
             return value or (None if value == "" else value)
-        answer = _BOOLEANS.get(str(value).strip().lower())
+        # Only of what is plain: to write a list of lists as text may overflow the stack.
+        answer = _BOOLEANS.get(str(value).strip().lower()) if isinstance(value, str | int | float) else None
         if answer is None:
             self.warn(name, "is neither true nor false: left out")
         return answer

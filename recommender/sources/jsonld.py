@@ -8,9 +8,13 @@ of any of these.  What can be understood is.
 from __future__ import annotations
 
 import json
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
+from recommender.sources.fields import MAX_ITEMS
 from recommender.sources.markup import plain_text
 
 MAX_THINGS = 10_000
@@ -19,6 +23,8 @@ MAX_THINGS = 10_000
 _TYPES = frozenset(
     ("Article", "BlogPosting", "LiveBlogPosting", "Report", "SocialMediaPosting", "DiscussionForumPosting")
 )
+# A CDATA mark has brackets of its own.
+_OPENING = re.compile(r"\{|\[(?!CDATA\[)(?<!\[CDATA\[)")
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
 _Thing = Mapping[str, Any]
@@ -41,28 +47,25 @@ def article(scripts: list[str]) -> dict[str, Any] | None:
 
 def _decoded(script: str) -> Any:
     """Parse from the first bracket to where it is closed; what stands around that is not looked at."""
-    start = min((place for mark in "{[" if (place := script.find(mark)) >= 0), default=-1)
-    # A CDATA mark has brackets of its own.
-    if start >= 0 and script.startswith("[CDATA[", start):
-        return _decoded(script[start + 7 :])
+    opening = _OPENING.search(script)
     try:
-        return _DECODER.raw_decode(script, start)[0] if start >= 0 else None
+        return _DECODER.raw_decode(script, opening.start())[0] if opening else None
     except (ValueError, RecursionError):
         return None
 
 
 def _things(value: Any) -> Iterator[_Thing]:
     """Yield every object in a value, outer ones first, no deeper than matters."""
-    waiting = [value]
+    waiting = deque([value])
     for _ in range(MAX_THINGS):
         if not waiting:
             return
-        item = waiting.pop(0)
+        item = waiting.popleft()
         if isinstance(item, Mapping):
             yield item
             waiting.extend(inner for inner in item.values() if isinstance(inner, Mapping | list))
         elif isinstance(item, list):
-            waiting.extend(item)
+            waiting.extend(islice(item, MAX_THINGS))
 
 
 def _is_article(thing: _Thing) -> bool:
@@ -119,7 +122,8 @@ def _address(value: Any) -> str:
 def _words(value: Any) -> list[str]:
     """Return keywords, which are a list or one text with commas."""
     items = value if isinstance(value, list) else [value]
-    return [plain_text(word) for item in items if isinstance(item, str) for word in item.split(",")]
+    words = [word for item in items if isinstance(item, str) for word in item.split(",")]
+    return [*map(plain_text, words[:MAX_ITEMS]), *words[MAX_ITEMS:]]  # more are not kept, only counted
 
 
 def _images(value: Any, known: Mapping[str, _Thing]) -> list[dict[str, Any]]:

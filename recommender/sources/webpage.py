@@ -7,9 +7,9 @@ from typing import Any
 
 from recommender.articles import Document, Rejection
 from recommender.errors import InvalidStory
-from recommender.sources import jsonld
+from recommender.sources import jsonld, markup
 from recommender.sources.fields import domain_or_empty
-from recommender.sources.markup import tree
+from recommender.sources.markup import Page
 from recommender.sources.story import document
 
 MAX_BYTES = 5_000_000
@@ -39,26 +39,26 @@ def _values(raw: bytes) -> dict[str, Any]:
     JSON-LD is preferred, field by field; for the address, what the page says
     of itself to search engines is.
     """
-    root = tree(raw, _encoding(raw))
-    if root is None:
+    page = markup.page(raw, _encoding(raw))
+    if page is None:
         raise InvalidStory("no HTML")
-    meta = _meta(root)
-    article = jsonld.article([script.text or "" for script in root.iter("script") if _is_json_ld(script)])
+    meta = _meta(page)
+    article = jsonld.article([script for kind, script in page.scripts if _is_json_ld(kind)])
     if article is None and "og:title" not in meta:
         raise InvalidStory("neither a schema.org article nor an Open Graph title")
     values = {name: value for name, value in (article or {}).items() if value}
-    addresses = (_link(root, "canonical"), values.get("webUrl"), _first(meta, "og:url"))
+    addresses = (_link(page, "canonical"), values.get("webUrl"), _first(meta, "og:url"))
     values["webUrl"] = next(filter(domain_or_empty, addresses), None)
-    values["ampWebUrl"] = _link(root, "amphtml")
-    values = {**_open_graph(root, meta), **{name: value for name, value in values.items() if value}}
+    values["ampWebUrl"] = _link(page, "amphtml")
+    values = {**_open_graph(page, meta), **{name: value for name, value in values.items() if value}}
     provider = values["provider"]
     provider["domain"] = domain_or_empty(values.get("webUrl"))
     return values
 
 
-def _open_graph(root: Any, meta: dict[str, list[str]]) -> dict[str, Any]:
+def _open_graph(page: Page, meta: dict[str, list[str]]) -> dict[str, Any]:
     return {
-        "title": _first(meta, "og:title") or root.findtext(".//title"),
+        "title": _first(meta, "og:title") or page.title,
         "excerpt": _first(meta, "og:description", "description"),
         "publishedDateTime": _first(meta, "article:published_time"),
         "provider": {"name": _first(meta, "og:site_name")},
@@ -84,9 +84,9 @@ def _encoding(raw: bytes) -> str | None:
     return "utf-8"
 
 
-def _meta(root: Any) -> dict[str, list[str]]:
+def _meta(page: Page) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for element in root.iter("meta"):
+    for element in page.elements["meta"]:
         name = element.get("property") or element.get("name")
         content = element.get("content")
         if name and content:
@@ -98,13 +98,12 @@ def _first(meta: dict[str, list[str]], *names: str) -> str | None:
     return next((meta[name][0] for name in names if name in meta), None)
 
 
-def _link(root: Any, relation: str) -> str | None:
-    for element in root.iter("link"):
+def _link(page: Page, relation: str) -> str | None:
+    for element in page.elements["link"]:
         if relation in (element.get("rel") or "").lower().split():
-            address: str | None = element.get("href")
-            return address
+            return element.get("href")
     return None
 
 
-def _is_json_ld(script: Any) -> bool:
-    return (script.get("type") or "").partition(";")[0].strip().lower() == "application/ld+json"
+def _is_json_ld(kind: str) -> bool:
+    return kind.partition(";")[0].strip().lower() == "application/ld+json"
