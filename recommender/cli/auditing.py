@@ -171,8 +171,8 @@ def _foot(done: Audit) -> Text:
         lines.append("No model's view yet: run `recommender recompute`.")
     else:
         lines.append(
-            f"Score and rank are those of model {done.model}, generation {done.generation}, as if nobody had "
-            "linked anything; 47+ is the 47th or later."
+            f"Score and rank are those of model {plain(done.model or '–')}, generation {done.generation}, as "
+            "if nobody had linked anything; 47+ is the 47th or later."
         )
     hidden = [reason for reason, count in done.counts.items() if count and reason not in done.doubts]
     if hidden:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -30,10 +30,8 @@ class Context:
     settings: Settings
     quiet: bool = False
     verbose: bool = False
-    out: Console = field(
-        default_factory=lambda: Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    )
-    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    out: Console = field(default_factory=lambda: _console(width=None if sys.stdout.isatty() else 120))
+    err: Console = field(default_factory=lambda: _console(stderr=True))
 
     @property
     def newsroom(self) -> Newsroom:
@@ -70,6 +68,11 @@ class Context:
         else:
             yield from items
             self.say(f"{label}: {total} of {total}")
+
+
+def _console(**options: Any) -> Console:
+    # Texts are stories' and editors': "[/b]" in one is no markup, and ":bomb:" no picture.
+    return Console(highlight=False, markup=False, emoji=False, **options)
 
 
 def current(context: typer.Context) -> Context:

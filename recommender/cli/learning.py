@@ -64,7 +64,7 @@ def import_(
             return
         report = import_paths(store, paths, here.progress)
     if json:
-        here.out.print_json(data=asdict(report))
+        here.out.print_json(data=asdict(report), ensure_ascii=True)  # a file may have any name
     else:
         saved = report.saved
         rows = [

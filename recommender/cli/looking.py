@@ -91,7 +91,12 @@ def sites(
         counts = (
             "" if room[name] is None else f"{room[name]:,}" for name in ("stories", "links", "generation")
         )
-        table.add_row(room["site"] or "–", *counts, room["model"], Text(plain(room["trouble"] or ""), "red"))
+        table.add_row(
+            room["site"] or "–",
+            *counts,
+            plain(room["model"] or ""),
+            Text(plain(room["trouble"] or ""), "red"),
+        )
     here.out.print(table)
 
 

@@ -71,7 +71,7 @@ def made_by(answer: Answer) -> Text:
     """Say which model and generation an answer is of."""
     if not answer.ranked:
         return Text("No recompute has seen this story yet: these are near it in time.", "yellow")
-    return Text(f"model {answer.model}, generation {answer.generation}", "dim")
+    return Text(f"model {plain(answer.model or '–')}, generation {answer.generation}", "dim")
 
 
 def outlet(card: Mapping[str, Any]) -> str:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
 import typer
 
 from recommender.cli import show
@@ -44,7 +44,7 @@ def watch(here: Context, store: Store, paths: Sequence[Path], every: float, *, j
 
 def _print(here: Context, report: Imported, *, json: bool) -> None:
     if json:
-        typer.echo(orjson.dumps(asdict(report)))
+        typer.echo(dumps(asdict(report)))  # in ASCII: a file may have any name
         return
     saved = report.saved
     told = [

@@ -54,7 +54,7 @@ class Watcher:
 
     def _look(self) -> dict[str, str]:
         found = sources.discover(path.resolve() for path in self._paths)
-        return {path.as_posix(): stamp_of(path) for path in found}
+        return {sources.named(path): stamp_of(path) for path in found}
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:

@@ -18,7 +18,7 @@ from recommender.sources import feeds, frontmatter, jsonfiles, webpage
 from recommender.sources.story import document
 from recommender.sources.syndicated import syndicated
 
-__all__ = ["SUFFIXES", "discover", "document", "parse", "read", "syndicated"]
+__all__ = ["SUFFIXES", "discover", "document", "named", "parse", "read", "syndicated"]
 
 _Reader = Callable[[bytes, str], Iterator[Document | Rejection]]
 
@@ -80,14 +80,23 @@ def read(path: Path) -> Iterator[Document | Rejection]:
     in JSONL, by place elsewhere, counted from 1.
 
     Yields:
-        each story, or why it is none; a file that cannot be opened is one rejection.
+        each story, or why it is none; a file that cannot be opened, or whose
+        name is not UTF-8, is one rejection.
     """
-    origin = path.as_posix()
+    origin = named(path)
+    if origin != path.as_posix():
+        yield Rejection(origin, None, "its name is not UTF-8: rename the file")
+        return
     try:
         with path.open("rb") as stream:
             yield from parse(stream, path.suffix, origin)
     except OSError as error:
         yield Rejection(origin, None, f"cannot be read: {error.strerror or error}")
+
+
+def named(path: Path) -> str:
+    r"""Return what a file is known by: its path; bytes of it that are not UTF-8 are written ``\xe9``."""
+    return os.fsencode(path.as_posix()).decode(errors="backslashreplace")
 
 
 def parse(stream: BinaryIO, suffix: str, origin: str) -> Iterator[Document | Rejection]:
