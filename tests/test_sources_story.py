@@ -71,6 +71,11 @@ def test_addresses_that_are_not_safe_to_link_are_dropped() -> None:
     ]
 
 
+@pytest.mark.parametrize("url", ["https:/a.example/x", "https:a.example/x", r"HTTPS:\\a.example\x"])
+def test_addresses_that_would_lead_elsewhere_from_a_page_are_kept_in_their_normal_form(url: str) -> None:
+    assert story(webUrl=url).article.url == "https://a.example/x"
+
+
 def test_addresses_are_kept_as_written_but_for_outer_space() -> None:
     assert story(webUrl=" HTTP://WWW.A.example/x-1?utm_source=y#z\n").article.url == (
         "HTTP://WWW.A.example/x-1?utm_source=y#z"

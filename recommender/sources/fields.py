@@ -28,6 +28,7 @@ YEARS = range(1900, 2201)
 """Years a story can be published in."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LINK = re.compile("https?://", re.IGNORECASE)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -80,12 +81,12 @@ class Fields:
             return ""
         value = value.strip()
         try:
-            if value:
-                canonical(value)
+            key = canonical(value) if value else ""
         except InvalidURL as error:
             self.warn(name, f"left out: {error}")
             return ""
-        return value
+        # "https:/a.example" is an address to an address bar, but in a link a path of the page's own host.
+        return value if _LINK.match(value) else key
 
     def number(self, name: str) -> float | None:
         """Return a finite number, or ``None``."""
