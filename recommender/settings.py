@@ -14,10 +14,11 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -47,6 +48,24 @@ def _place(value: object) -> object:
 def _listed(value: object) -> object:
     """Take a text for a list with commas, as an environment variable has to write it."""
     return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
+def _tzinfo(name: str) -> tzinfo:
+    """Find a time zone; raises KeyError, ValueError or OSError where there is none of that name."""
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # most processes have no use for it
+
+    return ZoneInfo(name)
+
+
+def _zone(name: str) -> str:
+    """Refuse what is no zone that this machine knows."""
+    try:
+        _tzinfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected a time zone that this machine knows, such as Europe/Berlin") from None
+    return name
 
 
 Site = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
@@ -108,6 +127,15 @@ class Settings(BaseSettings):
     neighbours: int = Field(
         default=50, ge=10, le=200, description="Related stories kept of each story; filters choose from them."
     )
+
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="Time zone of dates in stories that say none, such as Europe/Berlin."
+    )
+
+    @property
+    def tzinfo(self) -> tzinfo:
+        """The time zone that ``zone`` names."""
+        return _tzinfo(self.zone)
 
     def environment(self) -> dict[str, str]:
         """Write all settings as environment variables, from which a worker process can ``load`` the same."""

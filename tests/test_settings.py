@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -46,7 +48,17 @@ def test_the_defaults() -> None:
         "engine": "local",
         "scheduler": "",
         "neighbours": 50,
+        "zone": "UTC",
     }
+
+
+def test_the_zone_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().tzinfo is UTC
+    monkeypatch.setenv("RECOMMENDER_ZONE", "Europe/Berlin")
+    assert load().tzinfo == ZoneInfo("Europe/Berlin")
+    for wrong in ("Europe/Nowhere", "CEST+2", "/etc/passwd", "../UTC", "Europe", "\0"):
+        with pytest.raises(SettingsError, match=r"'zone'.*such as Europe/Berlin"):
+            load(zone=wrong)
 
 
 def test_flags_win_over_environment_over_file_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -163,6 +164,35 @@ def test_corpora(corpora: Path, name: str) -> None:
     warnings = [warning for item in documents for warning in item.warnings]
     left_out = sum(warning.endswith(("the story itself: left out", "link: left out")) for warning in warnings)
     assert left_out == {"coronavirus": 72, "diablo4": 36, "azure": 157}[name]
+
+
+AT = "2020-06-15T20:03"
+DATED = {**STORY, "publishedDateTime": AT}
+ITEM = {"title": "x", "url": STORY["webUrl"], "date_published": AT}
+ENTRY = (
+    f"<item><title>x</title><link>{STORY['webUrl']}</link><pubDate>Mon, 15 Jun 2020 20:03:00</pubDate></item>"
+)
+HEAD = f"""<meta property="og:title" content="x"><link rel="canonical" href="{STORY["webUrl"]}">
+<meta property="article:published_time" content="{AT}">"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".md", f"---\ntitle: x\nwebUrl: {STORY['webUrl']}\npublishedDateTime: {AT}\n---\n"),
+        (".json", json.dumps(DATED)),
+        (".json", json.dumps([DATED])),
+        (".jsonl", json.dumps(DATED)),
+        (".json", json.dumps({"version": "https://jsonfeed.org/version/1", "items": [ITEM]})),
+        (".xml", f'<rss version="2.0"><channel>{ENTRY}</channel></rss>'),
+        (".html", HEAD),
+    ],
+    ids=["front matter", "JSON", "list", "JSONL", "JSON Feed", "RSS", "HTML"],
+)
+def test_times_without_a_zone_are_of_the_newsroom_s(suffix: str, text: str) -> None:
+    [found] = parse(io.BytesIO(text.encode()), suffix, "file", ZoneInfo("Europe/Berlin"))
+    assert isinstance(found, Document)
+    assert found.article.published_at == datetime(2020, 6, 15, 18, 3, tzinfo=UTC)
 
 
 # JSON

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,24 @@ def test_times(text: str, expected: datetime) -> None:
     assert found.article.published_at == expected
     assert found.article.published_at.tzinfo is UTC
     assert found.warnings == ()
+
+
+def test_times_without_a_zone_are_of_the_one_given() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    for text, expected in (
+        ("2020-06-15T20:03:00", SUMMER),
+        ("2020-06-15T18:03:00Z", SUMMER),
+        ("Mon, 15 Jun 2020 20:03:00", SUMMER),
+        ("Mon, 15 Jun 2020 18:03:00 -0000", SUMMER),
+        ("Mon, 15 Jun 2020 18:03:00 GMT", SUMMER),
+        ("2020-12-15T19:03:00", SUMMER.replace(month=12)),
+    ):
+        entry = {"title": "Linked", "webUrl": "https://a.example/linked", "publishedDateTime": text}
+        found = document(
+            {"title": "A", "webUrl": URL, "publishedDateTime": text, "related": [entry]}, "a", berlin
+        )
+        assert found.article.published_at == found.related[0].published_at == expected
+        assert found.article.published_at.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

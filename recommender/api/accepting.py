@@ -38,7 +38,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "publishedDateTime": {
                 "type": "string",
                 "format": "date-time",
-                "description": "When it came out; without a zone it is UTC.",
+                "description": "When it came out; without a zone it is of setting `zone`, UTC by default.",
             },
             "type": _TEXT | {"description": "`article`, if not given."},
             "provider": {

@@ -129,6 +129,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
+    app.state.settings = settings
     app.state.counting = Counting(opening)
     app.state.keyring = Keyring(opening)
     app.state.readers = Readers()

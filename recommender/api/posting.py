@@ -48,7 +48,7 @@ def _publish(request: Request, body: bytes) -> Response:
     from recommender.service.posting import post
 
     stories = _stories(body)
-    told = post(service_of(request).store, stories)
+    told = post(service_of(request).store, stories, request.app.state.settings.tzinfo)
     count = Counter(one.status for one in told)
     if count["rejected"] == len(told):
         errors = {f"articles[{place}]": one.reason or "" for place, one in enumerate(told)}

@@ -102,7 +102,7 @@ def poll(
         with Fetcher() as fetcher, here.open() as store:
             while True:
                 try:
-                    polled = run_poll(store, fetcher)
+                    polled = run_poll(store, fetcher, zone=here.settings.tzinfo)
                 except StoreError as error:
                     if once:
                         raise

@@ -6,6 +6,7 @@ to load than a small import takes.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,11 +59,14 @@ def import_(
         if str(path).startswith(("http:/", "https:/")):
             raise UsageError(f"{path}: addresses are not fetched; download it and import the file")
     here = current(context)
+    if here.verbose:
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("recommender").setLevel(logging.INFO)
     with here.open(create=True) as store:
         if watch:
             watching.watch(here, store, paths, every, json=json)
             return
-        report = import_paths(store, paths, here.progress)
+        report = import_paths(store, paths, here.progress, here.settings.tzinfo)
     if json:
         here.out.print_json(data=asdict(report), ensure_ascii=True)  # a file may have any name
     else:

@@ -139,7 +139,7 @@ def _prepare(here: Context, folder: Path) -> None:
     from recommender.pipeline.training import train
 
     with here.open(create=True) as store:
-        imported = import_paths(store, [folder], here.progress)
+        imported = import_paths(store, [folder], here.progress, here.settings.tzinfo)
         show.rejections(imported, here.err)
         try:
             report = train(store, here.models, progress=here.progress).report

@@ -27,7 +27,7 @@ def watch(here: Context, store: Store, paths: Sequence[Path], every: float, *, j
     """Import what changes in ``paths``, looking ``every`` so many seconds, until interrupted."""
     from recommender.pipeline.watching import Watcher
 
-    watcher = Watcher(store, paths, here.say)
+    watcher = Watcher(store, paths, here.say, here.settings.tzinfo)
     here.say("Watching; Ctrl-C ends it.")
     try:
         while True:

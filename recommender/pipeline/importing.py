@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from recommender import sources
@@ -36,13 +37,16 @@ class Imported:
     """(origin, what was not understood and left out)."""
 
 
-def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silent) -> Imported:
+def import_paths(
+    store: Store, paths: Iterable[Path], progress: Progress = silent, zone: tzinfo = UTC
+) -> Imported:
     """Import files and folders.
 
     The links of a file that is gone from an imported folder are forgotten, its
     stories are kept: only a document that says ``removed`` takes a story back.
     A file whose size and time are as they were is not read again, unless
-    something in it was rejected.  One bad file never stops the rest.  Raises
+    something in it was rejected.  One bad file never stops the rest.
+    ``zone`` is that of times that do not say theirs.  Raises
     ``UsageError`` for a path that does not exist, ``StoreLocked`` if somebody
     else writes.
     """
@@ -68,7 +72,7 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress = silen
         report.unchanged = len(files) - len(fresh)
         batches = list(_batches(fresh))
         engine = local if len(fresh) <= FEW else processes
-        for parsed in progress(engine(parse, None, batches), len(batches), "importing"):
+        for parsed in progress(engine(parse, zone, batches), len(batches), "importing"):
             report.saved += store.save(parsed.entries)
             report.rejections += parsed.rejections
             report.warnings += parsed.warnings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from pathlib import Path
 
 from recommender import sources
@@ -30,12 +31,12 @@ class Parsed:
     warnings: list[tuple[str, str]]
 
 
-def parse(_: None, batch: list[tuple[Path, str]]) -> Parsed:
-    """Read a block of files, each with the stamp that tells whether it changed."""
+def parse(zone: tzinfo, batch: list[tuple[Path, str]]) -> Parsed:
+    """Read a block of files, each with the stamp that tells whether it changed; times are of ``zone``."""
     parsed = Parsed([], [], [], [])
     for path, stamp in batch:
         refused = len(parsed.rejections)
-        entries = list(_entries(path, stamp, parsed))
+        entries = list(_entries(path, stamp, zone, parsed))
         if len(parsed.rejections) == refused:
             parsed.whole.append(path.as_posix())
         else:
@@ -45,8 +46,8 @@ def parse(_: None, batch: list[tuple[Path, str]]) -> Parsed:
     return replace(parsed, entries=share(parsed.entries))
 
 
-def _entries(path: Path, stamp: str, parsed: Parsed) -> Iterator[Entry]:
-    for result in sources.read(path):
+def _entries(path: Path, stamp: str, zone: tzinfo, parsed: Parsed) -> Iterator[Entry]:
+    for result in sources.read(path, zone):
         if isinstance(result, Rejection):
             parsed.rejections.append(result)
             continue

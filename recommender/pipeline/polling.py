@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 from itertools import groupby
 from operator import attrgetter
 from threading import Event
@@ -53,12 +54,14 @@ def poll(
     *,
     clock: Callable[[], float] = time.time,
     pause: float = PAUSE,
+    zone: tzinfo = UTC,
 ) -> list[Polled]:
     """Ask the feeds that are due, hosts at the same time and the feeds of a host one after the other.
 
     The stories of a feed are saved in one transaction.  A feed that fails is
     asked again after twice the time, and twice that, up to a day, or when its
     server says; one that is gone (410) is asked no more until it is added again.
+    Times that do not say their zone are of ``zone``.
 
     Returns what became of each, in the order they were due.  Raises StoreLocked
     if another transaction does not end; what was not asked is due again soon.
@@ -72,7 +75,8 @@ def poll(
         for place, feed in enumerate(feeds):
             if place and ended.wait(pause):
                 break
-            done.append(_polled(store, feed, fetcher.fetch(feed.url, feed.etag, feed.modified), clock))
+            fetched = fetcher.fetch(feed.url, feed.etag, feed.modified)
+            done.append(_polled(store, feed, fetched, clock, zone))
         return done
 
     with ThreadPoolExecutor(HOSTS, "feeds") as threads:
@@ -84,9 +88,9 @@ def poll(
     return sorted(polled, key=lambda one: places[one.feed.id])
 
 
-def _polled(store: Store, feed: Feed, fetched: Fetched, clock: Callable[[], float]) -> Polled:
+def _polled(store: Store, feed: Feed, fetched: Fetched, clock: Callable[[], float], zone: tzinfo) -> Polled:
     """Save what was fetched, and note what became of it."""
-    done = _taken(store, feed, fetched, int(clock()))
+    done = _taken(store, feed, fetched, int(clock()), zone)
     noted: dict[str, Any] = {"outcome": done.outcome, "next_at": done.next_at, "polled_at": int(clock())}
     noted["failures"] = feed.failures + 1 if done.result == "failed" else 0
     if done.result == "read":
@@ -95,14 +99,14 @@ def _polled(store: Store, feed: Feed, fetched: Fetched, clock: Callable[[], floa
     return done
 
 
-def _taken(store: Store, feed: Feed, fetched: Fetched, now: int) -> Polled:
+def _taken(store: Store, feed: Feed, fetched: Fetched, now: int, zone: tzinfo) -> Polled:
     if fetched.status == GONE:
         return Polled(feed, "gone", "gone for good (410)", None)
     if fetched.status == 304:
         return Polled(feed, "unchanged", "not modified", now + feed.every)
     if fetched.body is None:
         return Polled(feed, "failed", fetched.trouble, now + delay(feed, fetched.retry_after))
-    entries, rejections = _entries(feed, fetched.body)
+    entries, rejections = _entries(feed, fetched.body, zone)
     if rejections and not entries:
         return Polled(feed, "failed", rejections[0].reason, now + delay(feed, None), rejections=rejections)
     saved = store.save(entries) if entries else Saved()
@@ -117,11 +121,11 @@ def delay(feed: Feed, retry_after: float | None) -> int:
     return int(max(min(doubled, DAY), feed.every, wanted))
 
 
-def _entries(feed: Feed, body: bytes) -> tuple[list[Entry], list[Rejection]]:
+def _entries(feed: Feed, body: bytes, zone: tzinfo) -> tuple[list[Entry], list[Rejection]]:
     """Read a feed's entries; each has an origin of its own, for its place in the feed changes."""
     found: dict[str, Entry] = {}
     rejections: list[Rejection] = []
-    for result in sources.syndicated(body, feed.url):
+    for result in sources.syndicated(body, feed.url, zone):
         if isinstance(result, Rejection):
             rejections.append(result)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from recommender import sources
@@ -24,10 +25,13 @@ class Watcher:
     Raises UsageError for a path that does not exist at the beginning.
     """
 
-    def __init__(self, store: Store, paths: Sequence[Path], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, paths: Sequence[Path], say: Callable[[str], None], zone: tzinfo = UTC
+    ) -> None:
         self._store = store
         self._paths = paths
         self._say = say
+        self._zone = zone
         self._seen: dict[str, str] | None = None
         self._trouble = ""
         self._look()
@@ -42,7 +46,7 @@ class Watcher:
             files = self._look()
             if files == self._seen:
                 return None
-            report = import_paths(self._store, self._paths, progress)
+            report = import_paths(self._store, self._paths, progress, self._zone)
         except (UsageError, StoreLocked, StoreUnavailable, OSError) as error:
             self._complain(str(error))
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from typing import Any, Final, Literal, NamedTuple
 
 from recommender import sources
@@ -45,18 +46,18 @@ class _Read(NamedTuple):
         return self.entry.versions[0].key
 
 
-def post(store: Store, stories: Sequence[Any]) -> list[Posted]:
+def post(store: Store, stories: Sequence[Any], zone: tzinfo = UTC) -> list[Posted]:
     """Save stories, each a mapping of plain values under the seed document's names, in one transaction.
 
     What is no story is rejected and stops none of the others.  A story that
     was posted before is replaced, links and all; if a list tells one twice,
     the last counts.  What is posted outranks what files and feeds tell of the
-    same story.
+    same story.  ``zone`` is that of times that do not say theirs.
 
     Returns what became of each, in order.  Raises StoreLocked if another
     transaction does not end.
     """
-    read = [_read(values) for values in stories]
+    read = [_read(values, zone) for values in stories]
     last = {one.key: place for place, one in enumerate(read) if isinstance(one, _Read)}
     entries = [
         one.entry for place, one in enumerate(read) if isinstance(one, _Read) and last[one.key] == place
@@ -75,11 +76,11 @@ def remove(store: Store, url: str) -> None:
         raise UnknownStory.of(url)
 
 
-def _read(values: Any) -> _Read | Posted:
+def _read(values: Any, zone: tzinfo) -> _Read | Posted:
     if not isinstance(values, Mapping):
         return Posted(None, "rejected", "not a JSON object")
     try:
-        document = sources.document(values, "")
+        document = sources.document(values, "", zone)
         entry = encode(replace(document, origin=posted(document.article.key)), "")
     except InvalidStory as error:
         return Posted(_address(values), "rejected", error.reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ from recommender.sources.syndicated import syndicated
 
 __all__ = ["SUFFIXES", "discover", "document", "named", "parse", "read", "syndicated"]
 
-_Reader = Callable[[bytes, str], Iterator[Document | Rejection]]
+_Reader = Callable[[bytes, str, tzinfo], Iterator[Document | Rejection]]
 
 _FRONT_MATTER = (frontmatter.read, frontmatter.MAX_BYTES)
 _FEED = (feeds.read, feeds.MAX_BYTES)
@@ -73,11 +74,12 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read(path: Path) -> Iterator[Document | Rejection]:
+def read(path: Path, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read a file by the reader of its suffix.
 
     The documents of a file that holds several are called ``path#N``: by line
-    in JSONL, by place elsewhere, counted from 1.
+    in JSONL, by place elsewhere, counted from 1.  ``zone`` is that of times that do not
+    say theirs.
 
     Yields:
         each story, or why it is none; a file that cannot be opened, or whose
@@ -89,7 +91,7 @@ def read(path: Path) -> Iterator[Document | Rejection]:
         return
     try:
         with path.open("rb") as stream:
-            yield from parse(stream, path.suffix, origin)
+            yield from parse(stream, path.suffix, origin, zone)
     except OSError as error:
         yield Rejection(origin, None, f"cannot be read: {error.strerror or error}")
 
@@ -99,20 +101,21 @@ def named(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode(errors="backslashreplace")
 
 
-def parse(stream: BinaryIO, suffix: str, origin: str) -> Iterator[Document | Rejection]:
+def parse(stream: BinaryIO, suffix: str, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read a stream of bytes by the reader of a suffix.
 
     Args:
         stream: where the bytes come from; it is not closed.
         suffix: one of ``SUFFIXES``, in any case.
         origin: what the stream is known by, in place of a path.
+        zone: that of times that do not say theirs.
 
     Yields:
         each story, or why it is none.
     """
     suffix = suffix.lower()
     if suffix in _LINES:
-        yield from jsonfiles.read_lines(stream, origin)
+        yield from jsonfiles.read_lines(stream, origin, zone)
         return
     if suffix not in _READERS:
         known = " ".join(sorted(SUFFIXES))
@@ -125,7 +128,7 @@ def parse(stream: BinaryIO, suffix: str, origin: str) -> Iterator[Document | Rej
     if len(raw) > limit:
         yield Rejection(origin, None, f"larger than {limit // 1_000_000} MB: not read")
         return
-    yield from reader(raw, origin)
+    yield from reader(raw, origin, zone)
 
 
 def _stories(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from io import BytesIO
 from typing import Any
 
@@ -22,12 +23,13 @@ MAX_BYTES = 20_000_000
 _DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+def read(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read the entries of an RSS or Atom feed.
 
     Args:
         raw: the feed.
         origin: the file's path; the n-th entry's document is ``origin#N``.
+        zone: that of times that do not say theirs.
 
     Yields:
         each entry's story, or why it is none; one rejection where the feed
@@ -40,7 +42,7 @@ def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
         return
     for number, entry in enumerate(feed.entries, start=1):
         try:
-            yield document(_values(entry, feed.feed), f"{origin}#{number}")
+            yield document(_values(entry, feed.feed), f"{origin}#{number}", zone)
         except InvalidStory as error:
             yield Rejection(origin, None, f"entry {number}: {error.reason}")
 

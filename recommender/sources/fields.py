@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -39,12 +39,16 @@ class Fields:
         values: the document's plain values by name.
         warnings: where to add what was not understood.
         place: how to name this document within its file, ``related[3].`` for instance.
+        zone: where its clocks hang: of times that do not say.
     """
 
-    def __init__(self, values: Mapping[str, Any], warnings: list[str], place: str = "") -> None:
+    def __init__(
+        self, values: Mapping[str, Any], warnings: list[str], place: str = "", zone: tzinfo = UTC
+    ) -> None:
         self._values = values
         self._warnings = warnings
         self._place = place
+        self._zone = zone
 
     def warn(self, name: str, trouble: str) -> None:
         """Add a warning about the field ``name``."""
@@ -119,11 +123,11 @@ class Fields:
         return answer
 
     def moment(self, name: str) -> datetime | None:
-        """Return a time in UTC, from ISO 8601 or RFC 2822; without a zone it is taken for UTC."""
+        """Return a time in UTC, from ISO 8601 or RFC 2822."""
         value = self._values.get(name)
         if value is None or value == "":
             return None
-        found = _moment(value) if isinstance(value, str) else None
+        found = _moment(value, self._zone) if isinstance(value, str) else None
         if found is None:
             self.warn(name, f"is not a time in {YEARS.start}–{YEARS.stop - 1}: left out")
         return found
@@ -205,7 +209,7 @@ def _kind(value: object) -> str:
     return "a mapping" if isinstance(value, Mapping) else "a list"
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: str, zone: tzinfo) -> datetime | None:
     text = text.strip()
     try:
         moment = datetime.fromisoformat(text.upper())
@@ -214,7 +218,9 @@ def _moment(text: str) -> datetime | None:
             moment = parsedate_to_datetime(text)
         except (TypeError, ValueError, IndexError, OverflowError):
             return None
+        if text.endswith("-0000"):  # RFC 2822: UTC, by a clock somewhere else
+            zone = UTC
     # The year is looked at first: moving year 1 or 9999 to UTC overflows.
     if moment.year not in YEARS:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from typing import Any
 
 from recommender.articles import Document, Rejection
@@ -21,23 +22,24 @@ _SECRET = re.compile(r'\nsecured: *"[^"\\\n]*" *(?=\n)')
 _PARAGRAPH = re.compile(r"^[^\W_].*(?:\n.*\S.*)*", re.MULTILINE)
 
 
-def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+def read(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read the one story of a front-matter file.
 
     Args:
         raw: the file, UTF-8 with or without a byte order mark.
         origin: the file's path, which names the story's document.
+        zone: that of times that do not say theirs.
 
     Yields:
         the story, or why it is none, with the line.
     """
     try:
-        yield parse(raw, origin)
+        yield parse(raw, origin, zone)
     except InvalidStory as error:
         yield Rejection(origin, error.line, error.reason)
 
 
-def parse(raw: bytes, origin: str) -> Document:
+def parse(raw: bytes, origin: str, zone: tzinfo = UTC) -> Document:
     """Return the story of a front-matter file.
 
     Raises:
@@ -52,7 +54,7 @@ def parse(raw: bytes, origin: str) -> Document:
         values = strictyaml.parse(front, first_line=2)
     if not values.get("excerpt") and (paragraph := _PARAGRAPH.search(body)):
         values["excerpt"] = " ".join(paragraph[0].split())
-    return document(values, origin)
+    return document(values, origin, zone)
 
 
 def _decoded(raw: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 
 from recommender.articles import Document, Rejection
@@ -18,12 +19,13 @@ def is_feed(value: Any) -> bool:
     return isinstance(version, str) and "jsonfeed.org/version/" in version
 
 
-def read(feed: Mapping[str, Any], origin: str) -> Iterator[Document | Rejection]:
+def read(feed: Mapping[str, Any], origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read the items of a JSON Feed.
 
     Args:
         feed: the parsed file.
         origin: the file's path; the n-th item's document is ``origin#N``.
+        zone: that of times that do not say theirs.
 
     Yields:
         each item's story, or why it is none.
@@ -36,7 +38,7 @@ def read(feed: Mapping[str, Any], origin: str) -> Iterator[Document | Rejection]
     for number, item in enumerate(items, start=1):
         try:
             values = _values(item, provider, feed.get("language")) if isinstance(item, Mapping) else {}
-            yield document(values, f"{origin}#{number}")
+            yield document(values, f"{origin}#{number}", zone)
         except InvalidStory as error:
             yield Rejection(origin, None, f"item {number}: {error.reason}")
 

@@ -7,6 +7,7 @@ levels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from typing import Any, BinaryIO
 
 import orjson
@@ -24,12 +25,13 @@ MAX_BYTES = 32_000_000
 _MARK = b"\xef\xbb\xbf"
 
 
-def read_lines(stream: BinaryIO, origin: str) -> Iterator[Document | Rejection]:
+def read_lines(stream: BinaryIO, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read a story a line, without holding more than a line.
 
     Args:
         stream: the file, UTF-8; empty lines are passed over.
         origin: the file's path; a story's document is ``origin#LINE``.
+        zone: that of times that do not say theirs.
 
     Yields:
         each line's story, or why it is none.
@@ -45,15 +47,16 @@ def read_lines(stream: BinaryIO, origin: str) -> Iterator[Document | Rejection]:
         if number == 1:
             line = line.removeprefix(_MARK)
         if not line.isspace() and line:
-            yield _from_line(line, origin, number)
+            yield _from_line(line, origin, number, zone)
 
 
-def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+def read(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read a JSON file: a story, a list of stories, or a JSON Feed.
 
     Args:
         raw: the file, UTF-8.
         origin: the file's path; a story of several is ``origin#N``, counted from 1.
+        zone: that of times that do not say theirs.
 
     Yields:
         each story, or why it is none.
@@ -65,26 +68,26 @@ def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
         return
     if not isinstance(value, list):
         single = not jsonfeed.is_feed(value)
-        yield from [_document(value, origin, origin)] if single else jsonfeed.read(value, origin)
+        yield from [_document(value, origin, origin, zone)] if single else jsonfeed.read(value, origin, zone)
         return
     for number, item in enumerate(value, start=1):
-        yield _document(item, f"{origin}#{number}", origin, what=f"story {number}: ")
+        yield _document(item, f"{origin}#{number}", origin, zone, what=f"story {number}: ")
 
 
-def _from_line(line: bytes, origin: str, number: int) -> Document | Rejection:
+def _from_line(line: bytes, origin: str, number: int, zone: tzinfo) -> Document | Rejection:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return Rejection(origin, number, f"not JSON: {error.msg}")
-    return _document(value, f"{origin}#{number}", origin, number)
+    return _document(value, f"{origin}#{number}", origin, zone, number)
 
 
 def _document(
-    value: Any, origin: str, path: str, line: int | None = None, what: str = ""
+    value: Any, origin: str, path: str, zone: tzinfo, line: int | None = None, what: str = ""
 ) -> Document | Rejection:
     if not isinstance(value, dict):
         return Rejection(path, line, f"{what}not a JSON object")
     try:
-        return document(value, origin)
+        return document(value, origin, zone)
     except InvalidStory as error:
         return Rejection(path, line, what + error.reason)

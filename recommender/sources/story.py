@@ -6,6 +6,7 @@ This is the one place that knows those names.  Every reader ends here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,26 +26,27 @@ _Articles = tuple[Article, ...]
 _Keys = tuple[str, ...]
 
 
-def document(values: Mapping[str, Any], origin: str) -> Document:
+def document(values: Mapping[str, Any], origin: str, zone: tzinfo = UTC) -> Document:
     """Read a story and its curated links from plain values.
 
     Args:
         values: strings, numbers, booleans, ``None``, lists and mappings of
             them, under the seed document's names.
         origin: what the document is known by, to people and to the store.
+        zone: that of times that do not say theirs.
 
     Raises:
         InvalidStory: there is no title, or no address.
     """
     warnings: list[str] = []
-    fields = Fields(values, warnings)
+    fields = Fields(values, warnings, zone=zone)
     article = _article(fields, values)
     if not article.title:
         raise InvalidStory("no title")
     if not article.key:
         reasons = [text for text in warnings if text.startswith(("webUrl", "originalUrl"))]
         raise InvalidStory("; ".join(["neither webUrl nor originalUrl is an address", *reasons]))
-    related, links = _related(values.get("related"), article, warnings)
+    related, links = _related(values.get("related"), article, warnings, zone)
     return Document(origin, article, related, links, tuple(warnings))
 
 
@@ -102,7 +104,7 @@ class _Linked(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def _related(entries: Any, story: Article, warnings: list[str]) -> tuple[_Articles, _Keys]:
+def _related(entries: Any, story: Article, warnings: list[str], zone: tzinfo) -> tuple[_Articles, _Keys]:
     """Return the curated links' stories and their keys, in order, each once, none the story itself."""
     if entries is None or entries == "":
         return (), ()
@@ -116,7 +118,7 @@ def _related(entries: Any, story: Article, warnings: list[str]) -> tuple[_Articl
         own.add(canonical(story.original_url))
     found: dict[str, Article | None] = {}
     for place, entry in enumerate(entries[:MAX_RELATED]):
-        key, article, troubles = _linked(entry)
+        key, article, troubles = _linked(entry, zone)
         warnings.extend(f"related[{place}]{trouble}" for trouble in troubles)
         if key in own:
             warnings.append(f"related[{place}] is the story itself: left out")
@@ -127,19 +129,19 @@ def _related(entries: Any, story: Article, warnings: list[str]) -> tuple[_Articl
     return tuple(article for article in found.values() if article), tuple(found)
 
 
-def _linked(entry: Any) -> _Linked:
+def _linked(entry: Any, zone: tzinfo) -> _Linked:
     if entry is None:
         return _Linked()
     if not isinstance(entry, Mapping):
         return _Linked(warnings=(" is not a story: left out",))
     try:
-        return _parsed(orjson.dumps(entry))
+        return _parsed(orjson.dumps(entry), zone)
     except TypeError:
         return _Linked(warnings=(" cannot be written as JSON: left out",))
 
 
 @lru_cache(maxsize=8_192)
-def _parsed(entry: bytes) -> _Linked:
+def _parsed(entry: bytes, zone: tzinfo) -> _Linked:
     """Read a ``related`` entry, given as JSON so that one seen before is not read again.
 
     A story is repeated in full wherever an editor links to it, in the azure
@@ -147,7 +149,7 @@ def _parsed(entry: bytes) -> _Linked:
     """
     values: dict[str, Any] = orjson.loads(entry)
     warnings: list[str] = []
-    article = _article(Fields(values, warnings, "."), values)
+    article = _article(Fields(values, warnings, ".", zone), values)
     if not article.title:
         return _Linked(warnings=(*warnings, " has no title: left out"))
     if not article.key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 
 import orjson
 
@@ -12,7 +13,7 @@ from recommender.sources import feeds, jsonfeed
 _MARK = b"\xef\xbb\xbf"
 
 
-def syndicated(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+def syndicated(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read the entries of an RSS, Atom or JSON feed.
 
     Nothing else is read: of a list of whole stories, as files may have, one
@@ -21,13 +22,14 @@ def syndicated(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
     Args:
         raw: the feed.
         origin: its name; the n-th entry's document is ``origin#N``.
+        zone: that of times that do not say theirs.
 
     Yields:
         each entry's story, or why it is none.
     """
     text = raw.removeprefix(_MARK).lstrip()
     if text[:1] not in (b"{", b"["):
-        yield from feeds.read(raw, origin)
+        yield from feeds.read(raw, origin, zone)
         return
     try:
         value = orjson.loads(text)
@@ -35,6 +37,6 @@ def syndicated(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
         yield Rejection(origin, error.lineno, f"not JSON: {error.msg}")
         return
     if jsonfeed.is_feed(value):
-        yield from jsonfeed.read(value, origin)
+        yield from jsonfeed.read(value, origin, zone)
     else:
         yield Rejection(origin, None, "JSON, and no JSON Feed")

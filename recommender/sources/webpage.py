@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from typing import Any
 
 from recommender.articles import Document, Rejection
@@ -16,19 +17,20 @@ MAX_BYTES = 5_000_000
 """Largest page that is read."""
 
 
-def read(raw: bytes, origin: str) -> Iterator[Document | Rejection]:
+def read(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document | Rejection]:
     """Read the story of a web page.
 
     Args:
         raw: the page.
         origin: the file's path, which names the story's document.
+        zone: that of times that do not say theirs.
 
     Yields:
         the story, without curated links (a page's links are not an
         editor's), or why it is none.
     """
     try:
-        yield document(_values(raw), origin)
+        yield document(_values(raw), origin, zone)
     except InvalidStory as error:
         yield Rejection(origin, error.line, error.reason)
 
