@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import logging
+from itertools import pairwise, permutations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stories import content, document, key, save, story, wipe
@@ -60,3 +62,30 @@ def test_any_order_and_any_batches_end_in_the_same_store(
         }
         claims |= {(AliasKind.OWN, version.key) for version, _ in tellings if version.key == alias}
         assert (kind, owner) == min(claims)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "batches"])
+def test_of_documents_that_tell_a_story_differently_it_is_logged_which_counts(
+    store: Store, together: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, new = (document(story("a", day=day, title=f"Day {day}"), origin=f"o{day}") for day in (1, 2))
+    mention = document(story("b"), story("a", title="Short"), origin="o3")
+    again = document(story("a", day=2, title="Day 2"), origin="o4\x1b")
+    for order in permutations((old, new, mention, again)):
+        wipe(store)
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "recommender.store.importing"):
+            for batch in [order] if together else [[one] for one in order]:
+                save(store, *batch)
+        assert content(store)["articles"][key("a")][-1] == "o2"
+        told = [record.getMessage() for record in caplog.records]
+        assert told
+        for line in told:
+            assert line.startswith(f"{key('a')} is told differently by 'o")
+            assert line.endswith(" and by 'o1': the first counts")
+    # Who tells the same again, or corrects what it told itself, disputes nothing.
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "recommender.store.importing"):
+        save(store, new)
+        save(store, document(story("b", title="Another"), origin="o3"))
+    assert caplog.records == []

@@ -7,6 +7,7 @@ same on both databases.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from recommender.entries import POSTED, AliasKind, Entry, Rank, Version, rank, r
 from recommender.store import searching
 from recommender.store.database import chunks
 from recommender.store.schema import aliases, articles, links, origins
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,11 @@ def _save_articles(
             new.append(values)
             reworded.append(key)
             outcomes[key] = "new"
-        elif _wins(telling, row, told.get(row.origin)):
+            continue
+        wins = _wins(telling, row, told.get(row.origin))
+        if row.own and telling.version.own and row.digest != telling.version.digest:
+            _dispute(key, *((telling.origin, row.origin) if wins else (row.origin, telling.origin)))
+        if wins:
             replaced.append(values | {"row": row.id})
             if telling.version.digest != row.digest:
                 reworded.append(key)
@@ -197,10 +204,19 @@ def _fold(entries: Iterable[Entry]) -> dict[str, _Telling]:
     for entry in entries:
         for version in entry.versions:
             telling = _Telling(version, entry.origin)
-            rival = best.get(version.key)
-            if rival is None or telling.beats(rival):
-                best[version.key] = telling
+            rival = best.setdefault(version.key, telling)
+            if rival is telling:
+                continue
+            best[version.key] = winner = telling if telling.beats(rival) else rival
+            if version.own and rival.version.own and version.digest != rival.version.digest:
+                _dispute(version.key, winner.origin, (rival if winner is telling else telling).origin)
     return best
+
+
+def _dispute(key: str, counts: str, other: str) -> None:
+    """Log that two documents tell a story differently; one that replaces itself disputes nothing."""
+    if counts != other:
+        _log.info("%s is told differently by %r and by %r: the first counts", key, counts, other)
 
 
 def _wins(telling: _Telling, row: Row[Any], holder: Entry | None) -> bool:
