@@ -19,10 +19,10 @@ from stories import document, key, packed, save, story
 from test_api import is_problem
 from test_store_events import rows
 
+from recommender.api import bodies, create_app
 from recommender.api import counting as schedule
-from recommender.api import create_app
 from recommender.api.counting import Counting
-from recommender.api.events import MOST, MOST_BYTES
+from recommender.api.events import MOST
 from recommender.api.keys import KEEPS, Keyring
 from recommender.api.opening import Opening
 from recommender.errors import InvalidEvent, StoreUnavailable
@@ -287,8 +287,8 @@ def test_a_body_without_events(newsroom: Newsroom, body: bytes) -> None:
 def test_as_much_as_a_browser_sends_and_no_more(newsroom: Newsroom) -> None:
     assert newsroom.send(*[clicked(1)] * MOST).status_code == 204
     whole = json.dumps({"events": [clicked(1)]}).encode()
-    assert newsroom.post(whole.ljust(MOST_BYTES)).status_code == 204
-    response = newsroom.post(whole.ljust(MOST_BYTES + 1))
+    assert newsroom.post(whole.ljust(bodies.MOST)).status_code == 204
+    response = newsroom.post(whole.ljust(bodies.MOST + 1))
     assert "64 KB" in is_problem(response, 413, "content-too-large")["detail"]
     assert newsroom.counting._counts.take(9) == [count(2, 1, (0, MOST + 1))]
 

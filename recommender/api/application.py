@@ -32,6 +32,7 @@ from recommender.api import (
     searching,
 )
 from recommender.api.asking import QueryRoute
+from recommender.api.bodies import ContentTooLarge, limited
 from recommender.api.caching import Answered
 from recommender.api.counting import Counting
 from recommender.api.evaluated import Readers
@@ -71,6 +72,11 @@ class Application(FastAPI):
                 await self._answer(scope, receive, send)
                 return
             send = secured(send)
+            try:
+                receive = limited(scope, receive)
+            except ContentTooLarge as error:
+                await self._fail(error, scope, receive, send)
+                return
         await super().__call__(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

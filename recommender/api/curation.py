@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recommender.api.curation_schemas import CURATION_RESPONSES, Order, PairQuery, Undone
+from recommender.api.curation_schemas import CURATION_RESPONSES, ORDER_RESPONSES, Order, PairQuery, Undone
 from recommender.api.keys import may
 from recommender.api.routes import StoryQuery, service_of
 from recommender.service import Curation
@@ -68,6 +68,6 @@ def install(app: FastAPI) -> None:
             tags=["curation"],
             summary=summary,
             response_model=None,
-            responses=CURATION_RESPONSES,
+            responses=CURATION_RESPONSES if method in ("GET", "DELETE") else ORDER_RESPONSES,
             dependencies=[Depends(allowed)],
         )

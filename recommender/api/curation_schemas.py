@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from recommender.api.schemas import EXAMPLE_URL, responses
+from recommender.api.schemas import EXAMPLE_URL, problems_of, responses
 from recommender.service.desk import LONGEST_NAME, MOST_SLOTS
 from recommender.urls import MAX_LENGTH, canonical
 
@@ -120,3 +120,5 @@ CURATION_RESPONSES: Final = responses(
         "history": [_LINE | {"action": "pin", "undone": False}],
     },
 )
+ORDER_RESPONSES: Final = CURATION_RESPONSES | problems_of(413)
+"""Of routes that have a body."""

@@ -11,15 +11,12 @@ from starlette.responses import Response
 
 from recommender.api.counting import Counting
 from recommender.api.keys import may_lately
-from recommender.api.posting import invalid, limited
+from recommender.api.posting import invalid
 from recommender.api.problems import problem
 from recommender.api.schemas import EXAMPLE_ID, problems_of
 from recommender.errors import InvalidEvent
 from recommender.service.counting import observed
 from recommender.store import Key
-
-MOST_BYTES: Final = 65_536
-"""Largest body that is read: a browser's ``sendBeacon`` sends no more."""
 
 MOST: Final = 500
 """Events in one body at most."""
@@ -86,11 +83,8 @@ async def count(request: Request, _: Annotated[Key, Depends(may_lately("events")
 
     Those that are none are told of, and stop none of the others.
     """
-    body = await limited(request, MOST_BYTES)
-    if isinstance(body, Response):
-        return body
     counting: Counting = request.app.state.counting
-    events = _events(body)
+    events = _events(await request.body())
     wrong: dict[str, str] = {}
     for place, event in enumerate(events):
         try:

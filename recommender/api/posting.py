@@ -9,7 +9,7 @@ import orjson
 from fastapi import Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from recommender.api.accepting import POST_BODY, POST_RESPONSES
@@ -19,9 +19,6 @@ from recommender.api.routes import StoryQuery, service_of
 from recommender.api.schemas import problems_of
 from recommender.errors import InvalidStory
 from recommender.store import Key
-
-MOST_BYTES: Final = 5_000_000
-"""Largest body that is read; of a larger one, no more than this is ever held."""
 
 MOST: Final = 500
 """Stories in one body at most: they are one transaction, for which all others wait."""
@@ -37,10 +34,7 @@ async def publish(request: Request, _: Publisher) -> Response:
 
     Each is told of by itself, in order: one that is no story stops none of the others.
     """
-    body = await limited(request, MOST_BYTES)
-    if isinstance(body, Response):
-        return body
-    return await run_in_threadpool(_publish, request, body)
+    return await run_in_threadpool(_publish, request, await request.body())
 
 
 def _publish(request: Request, body: bytes) -> Response:
@@ -65,24 +59,6 @@ def remove(request: Request, query: Annotated[StoryQuery, Query()], _: Publisher
 
     remove(service_of(request).store, query.url)
     return Response(status_code=204, headers=_NOT_KEPT)
-
-
-async def limited(request: Request, most: int) -> bytes | Response:
-    """Read the body of a request, or answer that it is too large; never hold more than ``most`` bytes."""
-    size = f"{most / 1e6:g} MB" if most >= 1e6 else f"{most // 1024} KB"
-    detail = f"A body of more than {size} is not read; send it in parts."
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:18]) > most:  # spares whoever waits to be told to send it
-        return problem(413, "content-too-large", detail)
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            if len(body) + len(piece) > most:
-                return problem(413, "content-too-large", detail)
-            body += piece
-    except ClientDisconnect:
-        return problem(400, "bad-request", "The body ended before its end.")  # to nobody
-    return bytes(body)
 
 
 def _stories(body: bytes) -> list[Any]:

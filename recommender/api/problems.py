@@ -17,10 +17,11 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from recommender.api.bodies import ContentTooLarge
 from recommender.errors import (
     Forbidden,
     InvalidOrder,
@@ -90,6 +91,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
     app.exception_handler(RequestValidationError)(_invalid_request)
+    app.exception_handler(ContentTooLarge)(_too_large)
+    app.exception_handler(ClientDisconnect)(_cut_short)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(Exception)(_unexpected)
 
@@ -137,8 +140,21 @@ async def _invalid_request(_: Request, error: RequestValidationError) -> Respons
     return problem(422, "invalid-request", detail, errors=errors)
 
 
+async def _too_large(_: Request, error: ContentTooLarge) -> Response:
+    return problem(413, "content-too-large", error.detail)
+
+
+async def _cut_short(_: Request, _error: ClientDisconnect) -> Response:
+    return problem(400, "bad-request", "The body ended before its end.")  # to nobody
+
+
 async def _http_error(request: Request, error: HTTPException) -> Response:
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:
+        # What FastAPI raises where a body is nested too deeply, or no text.
+        return problem(
+            422, "invalid-request", "The body is not understood.", errors={"body": "not JSON in UTF-8"}
+        )
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed(request))

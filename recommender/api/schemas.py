@@ -298,7 +298,7 @@ _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         {
             "type": "urn:recommender:error:content-too-large",
             "title": "Content too large",
-            "detail": "A body of more than 5 MB is not read; send the stories in parts.",
+            "detail": "A body of more than 5 MB is not read; send it in parts.",
         },
     ),
     422: (
@@ -343,7 +343,7 @@ def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 RELATED_RESPONSES: Final = responses(404, 422, 503, model=Related, example=_RELATED)
-DRAFT_RESPONSES: Final = responses(422, 503, model=Related, example=_RELATED)
+DRAFT_RESPONSES: Final = responses(413, 422, 503, model=Related, example=_RELATED)
 STORY_RESPONSES: Final = responses(
     404, 422, 503, model=Story, example={"url": EXAMPLE_URL, "generation": 7, **STORY_CARD}
 )
