@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import typer
@@ -25,6 +26,21 @@ SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recog
 
 PLACES = (Path("seeds"), Path(__file__).parents[2] / "seeds")
 """Where the sample stories may be: here, or beside the source. An installed package does not carry them."""
+
+SERVER: Final[dict[str, Any]] = {
+    "app": "recommender.api:app_factory",
+    "factory": True,
+    "http": "recommender.connections:Connection",  # by its name, for processes that do not serve themselves
+    "ws": "none",
+    "log_level": "warning",
+    "access_log": False,  # is of a lower level, but every line of it would be made
+    "proxy_headers": False,  # no answer hangs on who asks, or on how
+    "server_header": False,  # no reader's business
+}
+"""How uvicorn is set up."""
+
+_DESCRIPTORS: Final = 65_536
+"""Open files of a process at most, if the system has so many for it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -83,19 +99,20 @@ def run(chosen: Settings, taken: socket.socket) -> None:
     from uvicorn.supervisors import Multiprocess
 
     os.environ.update(chosen.environment())
-    config = uvicorn.Config(
-        "recommender.api:app_factory",
-        factory=True,
-        workers=chosen.workers,
-        log_level="warning",
-        access_log=False,  # is of a lower level, but every line of it would be made
-        proxy_headers=False,  # no answer hangs on who asks, or on how
-    )
+    allow_descriptors()
+    config = uvicorn.Config(**SERVER, workers=chosen.workers)
     with keeping(chosen):
         if chosen.workers > 1:
             Multiprocess(config, sockets=[taken]).run()
         else:
             uvicorn.Server(config).run(sockets=[taken])
+
+
+def allow_descriptors() -> None:
+    """Allow this process, and those it starts, as many open files as it may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def demo(

@@ -1,0 +1,152 @@
+"""Connections that keep the server waiting, or send without end: each state has a deadline, and is cut off.
+
+::
+
+    connected ──► headers ──► body ──► answer ──► read by the other side ──► closed, or the next headers
+               10 s, 64 KB    60 s      the route's        60 s
+
+uvicorn itself waits for a request that began for as long as one sends
+nothing.  A request that comes in one piece, as those of readers do, costs no
+timer here: only what is not whole when a piece has been read is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, with deadlines; those for tests are set in a class of their own.
+
+    ``headers_within`` are the seconds from a connection, or the first byte of a
+    later request, to complete headers; ``body_within`` those to the end of its
+    body; ``sent_within`` those that the other side may take none of an answer.
+    ``longest`` are about the bytes of headers, ``left_over`` those of a body
+    that are read, to be thrown away, after its request was answered.
+    """
+
+    headers_within: ClassVar[float] = 10.0
+    body_within: ClassVar[float] = 60.0
+    sent_within: ClassVar[float] = 60.0
+    longest: ClassVar[int] = 65_536
+    left_over: ClassVar[int] = 1_000_000
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._awaited: object = None  # whose body; None for headers
+        self._taken = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        super().connection_lost(exc)
+        self._come()
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece; what is not whole with it has a deadline."""
+        super().data_received(data)
+        cycle = self.cycle
+        if cycle is not None and not (cycle.more_body or cycle.response_complete):  # type: ignore[redundant-expr]
+            if self._deadline is not None:
+                self._come()
+        elif not self.transport.is_closing():
+            self._follow(len(data))
+
+    def on_response_complete(self) -> None:
+        """Give the other side time to read what it was answered last, and no more than that."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._stall()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close where no further request came; what is still to be sent has its deadline."""
+        self._close()
+
+    def pause_writing(self) -> None:
+        """Wait until the other side has read."""
+        super().pause_writing()
+        self._stall()
+
+    def resume_writing(self) -> None:
+        """Go on: it has read."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Answer what is no HTTP, in the shape of all errors."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "What was sent is no HTTP request that is understood here.")
+
+    def _follow(self, size: int) -> None:
+        """Wait for what is not whole: ``size`` bytes more have come of it."""
+        cycle = self.cycle
+        answered = cycle is None or cycle.response_complete  # type: ignore[redundant-expr]
+        awaited = None if answered else cycle
+        if self._deadline is None or awaited is not self._awaited:
+            self._wait(awaited)
+        if not answered:
+            return  # how much of a body is read is for the application to say
+        self._taken += size
+        if cycle is not None and cycle.more_body:  # type: ignore[redundant-expr]
+            if self._taken > self.left_over:
+                self._close()
+        elif self._taken > self.longest:
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"More than {self.longest} bytes of headers."
+            )
+
+    def _wait(self, awaited: object) -> None:
+        self._come()
+        self._awaited = awaited
+        within = self.headers_within if awaited is None else self.body_within
+        self._deadline = self.loop.call_later(within, self._late)
+
+    def _come(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._taken = 0
+
+    def _late(self) -> None:
+        """End what did not come in time; who sent nothing at all is told nothing."""
+        cycle = self.cycle
+        begun = self._taken > 0 if cycle is None else not cycle.response_started  # type: ignore[redundant-expr]
+        if begun and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.")
+        else:
+            self._close()
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer beneath the application, and close."""
+        name = status.phrase.lower().replace(" ", "-")
+        told = {"type": f"urn:recommender:error:{name}", "title": status.phrase, "status": int(status)}
+        body = orjson.dumps(told | {"detail": detail})
+        headers = (
+            f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(headers.encode() + body)
+        self._close()
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+            self._stall()
+
+    def _stall(self) -> None:
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.sent_within, self.transport.abort)
