@@ -14,6 +14,7 @@
     │   └── InvalidAnswerId     the id of no answer
     ├── Unauthorized            a request without an API key, or with one that is none
     ├── Forbidden               an API key that was made for something else
+    ├── TooManyRequests         an address or a key asks more often than it may
     ├── StoreError
     │   ├── StoreUnavailable    the database cannot be opened or does not answer
     │   ├── StoreOutdated       the schema is older or newer than this program's
@@ -113,6 +114,14 @@ class Unauthorized(RecommenderError):
 
 class Forbidden(RecommenderError):
     """An API key that was made for something else."""
+
+
+class TooManyRequests(RecommenderError):
+    """An address or a key asks more often than it may; ``wait`` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"more than is answered in a minute; the next one in {wait:.0f} s")
+        self.wait = wait
 
 
 class StoreError(RecommenderError):

@@ -110,6 +110,28 @@ class Settings(BaseSettings):
         default=(),
         description="Origins whose pages may read answers: https://pub.example,https://*.pub.example, or *.",
     )
+    read: Literal["open", "keyed"] = Field(
+        default="open",
+        description="Who may ask for lists and stories: open, all; keyed, who has an API key for read.",
+    )
+    read_limit: int = Field(
+        default=0,
+        ge=0,
+        le=10**9,
+        description="Reads a minute by one address, and with one key, in each process; 0 for any number.",
+    )
+    write_limit: int = Field(
+        default=0,
+        ge=0,
+        le=10**9,
+        description="Writes a minute by one address, and with one key, in each process; 0 for any number.",
+    )
+    proxies: int = Field(
+        default=0,
+        ge=0,
+        le=9,
+        description="Proxies in front that add who asked them to X-Forwarded-For: whom limits are for.",
+    )
     cache: int = Field(
         default=64,
         ge=0,

@@ -31,6 +31,7 @@ from recommender.api import (
     routes,
     searching,
 )
+from recommender.api.admitting import Gate
 from recommender.api.asking import QueryRoute
 from recommender.api.bodies import ContentTooLarge, limited
 from recommender.api.caching import Answered
@@ -38,9 +39,10 @@ from recommender.api.counting import Counting
 from recommender.api.evaluated import Readers
 from recommender.api.keys import Keyring
 from recommender.api.lately import Lately
+from recommender.api.limiting import Limits
 from recommender.api.opening import Opening
-from recommender.api.transport import secured, without_body
-from recommender.errors import StoreError, StoreUnavailable
+from recommender.api.transport import private, secured, without_body
+from recommender.errors import RecommenderError, StoreError, StoreUnavailable
 from recommender.newsrooms import Newsroom
 from recommender.settings import Settings
 
@@ -56,10 +58,11 @@ class Application(FastAPI):
     prepared for.  With middleware, which is to see them, they go all the way.
     """
 
-    def __init__(self, opening: Opening, lately: Lately, **described: Any) -> None:
+    def __init__(self, opening: Opening, lately: Lately, gate: Gate | None = None, **described: Any) -> None:
         super().__init__(**described)
         self.state.opening = opening
         self.state.lately = self._lately = lately
+        self._gate = self.state.gate = gate
         self.direct: dict[str, Callable[[Request], Awaitable[Response]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +71,10 @@ class Application(FastAPI):
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET"}
                 send = without_body(send)
+            if self._gate is not None and not await self._admitted(self._gate, scope, receive, send):
+                return
+            if self._gate is not None and self._gate.keyed:
+                send = private(send)
             if scope["method"] == "GET" and scope["path"] in self.direct and not self.user_middleware:
                 await self._answer(scope, receive, send)
                 return
@@ -78,6 +85,15 @@ class Application(FastAPI):
                 await self._fail(error, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
+
+    async def _admitted(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Let a request through, or answer why not."""
+        try:
+            await gate.admit(scope)
+        except RecommenderError as error:
+            await self._fail(error, scope, receive, secured(send))
+            return False
+        return True
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Response | None = await self._lately.find(scope)
@@ -108,6 +124,8 @@ class Application(FastAPI):
         """Describe the API; made once."""
         if self.openapi_schema is None:
             describing.complete(super().openapi())
+            if self._gate is not None:
+                describing.guarded(super().openapi(), self._gate)
         return super().openapi()
 
 
@@ -123,9 +141,12 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     """
     newsroom = Newsroom.of(settings, site)
     opening = Opening(newsroom.store, newsroom.models)
+    keyring = Keyring(opening)
+    limits = Limits(settings.read_limit, settings.write_limit, settings.proxies)
     app = Application(
         opening,
         Lately(settings.cache * 1_000_000, opening),
+        Gate.of(settings, limits, keyring),
         title="Related stories",
         description="For any story's URL, the stories most worth reading next.",
         version=recommender.__version__,
@@ -137,7 +158,8 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     )
     app.state.settings = settings
     app.state.counting = Counting(opening)
-    app.state.keyring = Keyring(opening)
+    app.state.keyring = keyring
+    app.state.limits = limits
     app.state.readers = Readers()
     app.state.refused = Counter()  # models, by the name of the error
     problems.install(app)

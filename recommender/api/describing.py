@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from recommender.api import accepting, events
+from recommender.api.admitting import Gate
 from recommender.api.problems import MEDIA_TYPE
+from recommender.api.schemas import problems_of
+
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 
 
 def complete(document: dict[str, Any]) -> None:
@@ -21,6 +25,23 @@ def complete(document: dict[str, Any]) -> None:
                 content[MEDIA_TYPE] |= content.pop(routes_own)
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _without_null(parameter["schema"])
+
+
+def guarded(document: dict[str, Any], gate: Gate) -> None:
+    """Say where there are limits, and where reading needs a key, in place."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            statuses = [429] if gate.counts(path) else []
+            if gate.asks_for_key(method.upper(), path):
+                operation["security"] = [{"key": []}]
+                statuses += [401, 403]
+            operation["responses"] |= {str(status): _problem(status) for status in statuses}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    (described,) = problems_of(status).values()
+    content = {MEDIA_TYPE: described["content"][MEDIA_TYPE] | {"schema": _PROBLEM}}
+    return {"description": described["description"], "content": content}
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,8 @@ for a parameter is read before; one that the route reads itself is not taken
 from who has no key.  What describes the API says of such a route that it needs
 one, and ``schemas.problems_of(401, 403)`` describes the two errors.
 
-``may_lately`` is for a route that is asked as often as pages are read.
+``may_lately`` is for a route that is asked as often as pages are read, with a
+key that stands in them: how often is limited by address alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fastapi.security import APIKeyHeader, APIKeyQuery
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from recommender.api.limiting import Limits
 from recommender.api.opening import Opening
 from recommender.api.routes import service_of
 from recommender.errors import Forbidden, Unauthorized
@@ -79,7 +81,10 @@ def may(scope: str) -> Callable[..., Key]:
     """
 
     def allowed(request: Request, given: Annotated[str | None, Security(_HEADER)]) -> Key:
-        return _checked(service_of(request).store.keys.find(given) if given else None, scope)
+        key = checked(service_of(request).store.keys.find(given) if given else None, scope)
+        limits: Limits = request.app.state.limits
+        limits.key(key.id, writes=True)
+        return key
 
     return allowed
 
@@ -94,12 +99,13 @@ def may_lately(scope: str) -> Callable[..., Awaitable[Key]]:
     ) -> Key:
         keyring: Keyring = request.app.state.keyring
         given = header or query
-        return _checked(await keyring.find(given) if given else None, scope, "X-API-Key, or ?key=,")
+        return checked(await keyring.find(given) if given else None, scope, "X-API-Key, or ?key=,")
 
     return allowed
 
 
-def _checked(key: Key | None, scope: str, where: str = "X-API-Key") -> Key:
+def checked(key: Key | None, scope: str, where: str = "X-API-Key") -> Key:
+    """Give a key that was found, if it is for this scope; raises Unauthorized and Forbidden."""
     if key is None:
         # Which of the two it was is not said of keys that are revoked, or nearly right.
         raise Unauthorized(f"{where} has to be a key that is known here, and was not revoked")

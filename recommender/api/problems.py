@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import islice
+from math import ceil
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,7 @@ from recommender.errors import (
     ModelError,
     NothingRecomputed,
     StoreError,
+    TooManyRequests,
     Unauthorized,
     UnknownStory,
 )
@@ -87,6 +89,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(InvalidOrder)(_invalid_order)
     app.exception_handler(Unauthorized)(_unauthorized)
     app.exception_handler(Forbidden)(_forbidden)
+    app.exception_handler(TooManyRequests)(_too_many)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
@@ -116,6 +119,12 @@ async def _unauthorized(_: Request, error: Unauthorized) -> Response:
 
 async def _forbidden(_: Request, error: Forbidden) -> Response:
     return problem(403, error.name, f"{error}.")
+
+
+async def _too_many(_: Request, error: TooManyRequests) -> Response:
+    wait = str(ceil(error.wait))
+    detail = f"This is more than is answered in a minute; ask again in {wait} s."
+    return problem(429, error.name, detail, headers={"Retry-After": wait})
 
 
 async def _store_error(_: Request, error: StoreError) -> Response:

@@ -310,6 +310,14 @@ _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
             "errors": [{"name": "limit", "reason": "Input should be less than or equal to 50"}],
         },
     ),
+    429: (
+        "More than is answered in a minute; `Retry-After` says when to ask again.",
+        {
+            "type": "urn:recommender:error:too-many-requests",
+            "title": "Too many requests",
+            "detail": "This is more than is answered in a minute; ask again in 2 s.",
+        },
+    ),
     503: (
         "Not now: the store does not answer, or there is nothing to answer from yet.",
         {

@@ -26,6 +26,21 @@ def secured(send: Send) -> Send:
     return send_secured
 
 
+def private(send: Send) -> Send:
+    """Let none but who asked keep a response: it is not for all."""
+
+    async def send_private(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, value.replace(b"public", b"private") if name == b"cache-control" else value)
+                for name, value in message.get("headers", ())
+            ]
+            message = {**message, "headers": [*headers, (b"vary", b"X-API-Key")]}
+        await send(message)
+
+    return send_private
+
+
 def without_body(send: Send) -> Send:
     """Turn the response to a GET into that to a HEAD: the same headers, no body."""
 

@@ -21,7 +21,7 @@ def add(
     scope: Annotated[
         list[str],
         typer.Option(
-            help="What it is for: publish, curate, events, or admin, which is all of them. Repeatable."
+            help="What it is for: read, publish, curate, events, or admin, which is all of them. Repeatable."
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,

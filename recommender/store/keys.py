@@ -21,7 +21,7 @@ from recommender.store.database import Database, Prepared
 from recommender.store.locking import Writer
 from recommender.store.schema import keys
 
-SCOPES: Final = ("publish", "curate", "events", "admin")
+SCOPES: Final = ("read", "publish", "curate", "events", "admin")
 """What a key may be made for; ``admin`` implies all others."""
 
 MARK: Final = "rec_"
