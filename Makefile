@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint notebooks compare bench default-ranker docs clean constraints
+.PHONY: demo test lint notebooks compare bench default-ranker docs clean constraints audit
 
 demo: .venv/demo
 	$(BIN)/recommender demo
@@ -77,6 +77,11 @@ constraints:
 	$(PIN) --group build --upgrade -o constraints.txt
 	$(PIN) --group build --group test --group lint $(EXTRAS) -c constraints.txt -o tests/constraints.txt
 	$(PIN) --group bench --extra bm25 -c tests/constraints.txt -o benchmarks/constraints.txt
+
+# For maintainers, with uv and the network: look up what is pinned among known vulnerabilities.
+audit:
+	uvx pip-audit --strict --disable-pip --require-hashes -r constraints.txt
+	uvx pip-audit --strict --disable-pip --require-hashes -r tests/constraints.txt
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -173,8 +173,11 @@ def test_whatever_there_is_at_the_root_is_there_of_a_site(client: TestClient, si
 
 
 @pytest.mark.parametrize(
-    "path", ["/sites/{0}", "/sites/{0}x/related", "/sites//related", "/sites/", "/sites"]
-)
+    "path",
+    ["/sites/{0}", "/sites/{0}x/related", "/sites//related", "/sites/", "/sites",
+     "/sites/{0}/sites/{0}/related", "/sites/{0}/sites/{0}", "/sites/{0}/sites/{0}/sites/{0}/related",
+     "/sites/{0}/sites/x/related"],
+)  # fmt: skip
 def test_a_path_of_no_site_is_not_found(client: TestClient, site: str, path: str) -> None:
     response = client.get(path.format(site), params=ASKED)
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")

@@ -19,7 +19,7 @@ def defined(path: Path) -> set[str]:
     return {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-@pytest.mark.parametrize("page", ["reliability.md"])
+@pytest.mark.parametrize("page", ["reliability.md", "security.md"])
 def test_what_is_promised_is_tested(page: str) -> None:
     """Every row of the tables ends in tests that exist, written `test_file.py::test_name`."""
     lines = (DOCS / page).read_text(encoding="utf-8").splitlines()

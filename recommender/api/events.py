@@ -77,6 +77,9 @@ _BODY: Final[dict[str, Any]] = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Events"}}},
 }
 
+_ANSWERED: Final = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""Pages of any origin send beacons, and a browser is to find no fault with the answer."""
+
 
 async def count(request: Request, _: Annotated[Key, Depends(may_lately("events"))]) -> Response:
     """Count what readers were shown and clicked: up to 500 events, written to the store within seconds.
@@ -94,7 +97,7 @@ async def count(request: Request, _: Annotated[Key, Depends(may_lately("events")
     if wrong:
         detail = f"{len(events) - len(wrong)} of {len(events)} events were counted; the others are none."
         return problem(422, InvalidEvent.name, detail, errors=wrong)
-    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    return Response(status_code=204, headers=_ANSWERED)
 
 
 def _events(body: bytes) -> list[Any]:

@@ -6,13 +6,18 @@ import gc
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recommender.api.application import Application, create_app
+from recommender.api.problems import problem
+from recommender.api.transport import HEADERS
 from recommender.settings import Settings, load
 
 SITES: Final = "/sites/"
@@ -38,7 +43,9 @@ class Newsrooms:
         app, path = self._first, scope["path"]
         if path.startswith(SITES):
             name, slash, rest = path.removeprefix(SITES).partition("/")
-            if slash and name in self._sites:
+            # A newsroom's own routes do not begin so: what follows would be taken for the same path again.
+            nested = f"/{rest}/".startswith(f"{SITES}{name}/")
+            if slash and name in self._sites and not nested:
                 app, scope = self._sites[name], {**scope, "path": f"/{rest}", "root_path": f"{SITES}{name}"}
         await app(scope, receive, send)
 
@@ -64,7 +71,7 @@ def _shared(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     Around the application and not in it: what is kept is answered ahead of its middleware.
     """
     parts = (re.escape(origin).replace(r"\*", "[a-z0-9-]+") for origin in origins)
-    return CORSMiddleware(
+    return _Shared(
         app,
         allow_origins=["*"] if "*" in origins else [],
         allow_origin_regex="|".join(parts),
@@ -73,6 +80,20 @@ def _shared(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
         expose_headers=("ETag",),
         max_age=_A_DAY,
     )
+
+
+class _Shared(CORSMiddleware):
+    """CORS, in the shape of all answers."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Tell a browser what a page may ask; of a page that may not, as a problem."""
+        told = super().preflight_response(request_headers)
+        if told.status_code != HTTPStatus.OK:
+            refused = f"{bytes(told.body).decode()}."
+            kept = {name: value for name, value in told.headers.items() if not name.startswith("content-")}
+            told = problem(HTTPStatus.BAD_REQUEST, "cross-origin-refused", refused, headers=kept)
+        told.raw_headers += HEADERS
+        return told
 
 
 def app_factory() -> ASGIApp:

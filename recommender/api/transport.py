@@ -9,8 +9,15 @@ from starlette.types import Message, Send
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
-"""The security headers."""
+"""The security headers.
+
+What is answered is data: nothing of it runs, is shown in a frame, or is loaded
+by a page of another origin as a picture or a script; which origins may read it
+is CORS' to say.  A page, and what pages are to load, says something else itself.
+"""
 
 
 def secured(send: Send) -> Send:

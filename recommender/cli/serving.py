@@ -134,6 +134,9 @@ def demo(
         chosen = {
             "store": f"sqlite:///{made}/demo.sqlite",
             "models": Path(made) / "models",
+            "site": "",  # one newsroom, open to all, whatever is set for those served elsewhere
+            "sites": (),
+            "read": "open",
             "port": here.settings.port if port is None else port,
         }
         final = settings.load(None, **{**dict(here.settings), **chosen})
