@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from starlette.types import Message
 from stories import document, key, packed, save, story
 
 from recommender.api import create_app
-from recommender.api.collecting import StoreCollector
+from recommender.api.collecting import Collecting, StoreCollector
+from recommender.api.lately import Lately
+from recommender.api.measuring import BUCKETS, Requests
 from recommender.api.opening import Opening
 from recommender.settings import Settings
 from recommender.store import Count, Generation, Store
@@ -27,7 +31,12 @@ MODEL = 'm"1\\\n'
 """A model's name is a folder's; whatever it is, it must not end a line."""
 
 
-CACHE = {"recommender_cache_hits_total", "recommender_cache_stale_total", "recommender_cache_bytes"}
+WAITING = {"recommender_stories_waiting", "recommender_stories_changed"}
+PROCESS = {
+    *("recommender_cache_hits_total", "recommender_cache_stale_total", "recommender_cache_bytes"),
+    *("recommender_threads_busy", "recommender_threads_queued"),
+}
+"""What every process tells before it has answered anything."""
 
 
 @pytest.fixture
@@ -111,7 +120,7 @@ def test_answers_that_were_given_again_are_counted(tmp_path: Path) -> None:
 def test_before_the_first_recompute_nothing_is_served(store: Store, store_url: str) -> None:
     with TestClient(create_app(Settings(store=store_url))) as client:
         told = asked(client)
-    assert names(told) == {"recommender_store_up", *CACHE}
+    assert names(told) == {"recommender_store_up", *WAITING, *PROCESS}
     assert told["recommender_store_up", ()] == 1
 
 
@@ -124,11 +133,130 @@ def test_a_store_that_is_away_takes_nothing_else_with_it(
         told = asked(client)
         assert "no such file" in caplog.text
         assert caplog.records[0].levelno == logging.WARNING
-        assert names(told) == {"recommender_store_up", *CACHE}
+        assert names(told) == {"recommender_store_up", *PROCESS}
         assert told["recommender_store_up", ()] == 0
         assert ("process_resident_memory_bytes", ()) in told
         Store.open(address).close()
         assert asked(client)["recommender_store_up", ()] == 1
+
+
+def requests(told: Samples) -> dict[tuple[str, str, str], float]:
+    """How often what was asked, and how it ended."""
+    found = {}
+    for (name, labels), value in told.items():
+        if name == "recommender_requests_total":
+            by = dict(labels)
+            assert by["pid"] == str(os.getpid())
+            found[by["method"], by["route"], by["status"]] = value
+    return found
+
+
+def test_requests_are_counted_by_route_and_status(filled: Store, store_url: str) -> None:
+    story_url = key("a")
+    with TestClient(create_app(Settings(store=store_url))) as client:
+        for _ in range(2):
+            tag = client.get("/related", params={"url": story_url}).headers["etag"]
+        client.get("/related", params={"url": story_url}, headers={"If-None-Match": tag})
+        client.head("/related", params={"url": story_url})
+        client.get("/related", params={"url": "https://news.example/none"})
+        client.get("/related")
+        client.post("/related", content=b"{")
+        client.get("/health/live")
+        client.get("/")
+        # Whoever makes up paths and methods makes up no series.
+        for path in ("/a", "/b/c"):
+            client.get(path)
+        client.request("BREW", "/related")
+        client.request("BREW2", "/health/live")
+        told = asked(client)
+    assert requests(told) == {
+        ("GET", "/related", "200"): 3,
+        ("GET", "/related", "304"): 1,
+        ("GET", "/related", "404"): 1,
+        ("GET", "/related", "422"): 1,
+        ("POST", "/related", "422"): 1,
+        ("GET", "/health/live", "200"): 1,
+        ("GET", "/", "200"): 1,
+        ("GET", "other", "404"): 2,
+        ("other", "/related", "405"): 1,
+        ("other", "/health/live", "405"): 1,
+    }
+    of_related = (("method", "GET"), ("pid", str(os.getpid())), ("route", "/related"))
+    assert told["recommender_request_duration_seconds_count", of_related] == 6
+    assert 0 < told["recommender_request_duration_seconds_sum", of_related] < 60
+    every = tuple(sorted((*of_related, ("le", "+Inf"))))
+    assert told["recommender_request_duration_seconds_bucket", every] == 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "up_to"), [(0.0, 0.0001), (0.0001, 0.0001), (0.0002, 0.00025), (10.0, 10.0), (11.0, None)]
+)
+def test_a_request_is_in_the_first_bucket_that_holds_it(
+    tmp_path: Path, seconds: float, up_to: float | None
+) -> None:
+    moments = iter((0.0, seconds))
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nothing is sent")
+
+    counted = Requests(lambda: next(moments))
+    counted.end(counted.begin(send), "GET", "/related")
+    ((kind, timed),) = counted.timed()
+    assert kind == ("GET", "/related", 0)
+    assert timed.seconds == pytest.approx(seconds)
+    expected = [bound == up_to for bound in BUCKETS] + [up_to is None]
+    assert [bool(count) for count in timed.counts] == expected
+    address = f"sqlite:///{tmp_path}/none.sqlite"
+    text = Collecting(Opening(address, tmp_path), Lately(0, Opening(address, tmp_path)), counted).text(3, 2)
+    samples = [
+        one
+        for family in text_string_to_metric_families(text.decode())
+        for one in family.samples
+        if one.name == "recommender_request_duration_seconds_bucket"
+    ]
+    bounds = [float(one.labels["le"]) for one in samples]
+    assert bounds == [*BUCKETS, math.inf]
+    # Each bucket counts those before it, too.
+    assert [one.value for one in samples] == [bound >= (up_to or math.inf) for bound in bounds]
+    assert f'recommender_threads_busy{{pid="{os.getpid()}"}} 3.0' in text.decode()
+    assert f'recommender_threads_queued{{pid="{os.getpid()}"}} 2.0' in text.decode()
+
+
+def test_short_lists_and_stories_that_wait_are_told(store: Store, store_url: str) -> None:
+    save(store, *(document(story(name)) for name in "abcdefghijklmn"))
+    full = packed(*((other, 0.5) for other in range(2, 12)))
+    with TestClient(create_app(Settings(store=store_url))) as client:
+        assert asked(client)["recommender_stories_waiting", ()] == 14
+        revision = store.revision()
+        lists = [(1, full), (2, packed((1, 0.5))), (3, b""), (4, full)]
+        store.publish("m", [*lists, *((number, full) for number in range(5, 15))], revision=revision)
+        told = asked(client)
+        shares = {
+            labels: value for (name, labels), value in told.items() if name == "recommender_lists_ratio"
+        }
+        assert shares == {
+            (("fewer_than", "1"),): pytest.approx(1 / 14),
+            (("fewer_than", "10"),): pytest.approx(2 / 14),
+        }
+        assert (told["recommender_stories_waiting", ()], told["recommender_stories_changed", ()]) == (0, 0)
+        save(store, document(story("o")), document(story("p")), document(story("a", title="Another title")))
+        told = asked(client)
+        assert (told["recommender_stories_waiting", ()], told["recommender_stories_changed", ()]) == (2, 3)
+        store.put(1, [(15, full)])
+        store.remove(key("p"))
+        assert asked(client)["recommender_stories_waiting", ()] == 0
+
+
+def test_models_that_cannot_be_read_are_counted(filled: Store, store_url: str, tmp_path: Path) -> None:
+    (tmp_path / "models" / "broken").mkdir(parents=True)
+    (tmp_path / "models" / "broken" / "manifest.json").write_text("{}")
+    with TestClient(create_app(Settings(store=store_url, models=tmp_path / "models"))) as client:
+        told = asked(client)
+        assert not any(name == "recommender_models_refused_total" for name, _ in told)
+        answer = client.get("/related", params={"url": key("a"), "model": "broken"})
+        assert answer.status_code == 503
+        reason = (("pid", str(os.getpid())), ("reason", "model-corrupt"))
+        assert asked(client)["recommender_models_refused_total", reason] == 1
 
 
 def test_age_is_since_the_lists_were_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,6 +39,7 @@ from recommender.api.evaluated import Readers
 from recommender.api.keys import Keyring
 from recommender.api.lately import Lately
 from recommender.api.limiting import Limits
+from recommender.api.measuring import OTHER, Requests
 from recommender.api.opening import Opening
 from recommender.api.transport import private, secured, without_body
 from recommender.errors import RecommenderError, StoreError, StoreUnavailable
@@ -63,37 +63,50 @@ class Application(FastAPI):
         self.state.opening = opening
         self.state.lately = self._lately = lately
         self._gate = self.state.gate = gate
+        self.state.requests = self._requests = Requests()
         self.direct: dict[str, Callable[[Request], Awaitable[Response]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; HEAD is answered wherever GET is."""
-        if scope["type"] == "http":
-            if scope["method"] == "HEAD":
-                scope = {**scope, "method": "GET"}
-                send = without_body(send)
-            if self._gate is not None and not await self._admitted(self._gate, scope, receive, send):
-                return
-            if self._gate is not None and self._gate.keyed:
-                send = private(send)
-            if scope["method"] == "GET" and scope["path"] in self.direct and not self.user_middleware:
-                await self._answer(scope, receive, send)
-                return
-            send = secured(send)
-            try:
-                receive = limited(scope, receive)
-            except ContentTooLarge as error:
-                await self._fail(error, scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)
-
-    async def _admitted(self, gate: Gate, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Let a request through, or answer why not."""
+        """Answer a request, and count it; HEAD is answered wherever GET is."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+            send = without_body(send)
+        request = self._requests.begin(send)
         try:
-            await gate.admit(scope)
-        except RecommenderError as error:
-            await self._fail(error, scope, receive, secured(send))
-            return False
-        return True
+            await self._handle(scope, receive, request)
+        finally:
+            self._requests.end(request, scope["method"], self._route(scope))
+
+    def _route(self, scope: Scope) -> str:
+        """Name the route of a request that was answered."""
+        path: str = scope["path"]
+        # Routes without parameters, such as those of the page's files, are all that Starlette does not name.
+        named = path if path in self.direct or "endpoint" in scope else OTHER
+        return getattr(scope.get("route"), "path", named)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, to who answers it, or answer why not."""
+        if self._gate is not None:
+            try:
+                await self._gate.admit(scope)
+            except RecommenderError as error:
+                await self._fail(error, scope, receive, secured(send))
+                return
+            if self._gate.keyed:
+                send = private(send)
+        if scope["method"] == "GET" and scope["path"] in self.direct and not self.user_middleware:
+            await self._answer(scope, receive, send)
+            return
+        send = secured(send)
+        try:
+            receive = limited(scope, receive)
+        except ContentTooLarge as error:
+            await self._fail(error, scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Response | None = await self._lately.find(scope)
@@ -161,7 +174,6 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.state.keyring = keyring
     app.state.limits = limits
     app.state.readers = Readers()
-    app.state.refused = Counter()  # models, by the name of the error
     problems.install(app)
     routes.install(app)
     fragment.install(app)

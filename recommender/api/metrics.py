@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from anyio import CapacityLimiterStatistics
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -30,11 +34,17 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     response_model=None,
     responses=_RESPONSES,
 )
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Give counts in Prometheus's text format; without those of the store while it does not answer."""
+    threads = current_default_thread_limiter().statistics()
+    body, media_type = await run_in_threadpool(_written, request.app.state, threads)
+    return Response(body, headers={"Cache-Control": "no-store"}, media_type=media_type)
+
+
+def _written(state: State, threads: CapacityLimiterStatistics) -> tuple[bytes, str]:
     # Loaded here: it takes a tenth of a second and brings a web server, and few processes are ever asked.
     from recommender.api import collecting
 
-    state = request.app.state
-    body = collecting.text(state.opening, state.lately, state.refused)
-    return Response(body, headers={"Cache-Control": "no-store"}, media_type=collecting.MEDIA_TYPE)
+    if not hasattr(state, "collecting"):
+        state.collecting = collecting.Collecting(state.opening, state.lately, state.requests)
+    return state.collecting.text(threads.borrowed_tokens, threads.tasks_waiting), collecting.MEDIA_TYPE

@@ -135,7 +135,7 @@ async def _store_error(_: Request, error: StoreError) -> Response:
 
 async def _not_ready(request: Request, error: NothingRecomputed | ModelError) -> Response:
     if isinstance(error, ModelError):
-        request.app.state.refused[error.name] += 1
+        request.app.state.requests.refused[error.name] += 1
     # The operator's to mend; where its models are is nobody else's business.
     _log.warning("%s: %s", error.name, error)
     detail = "This cannot be ranked now: a recompute is needed, or a model that can be read."

@@ -23,9 +23,11 @@ from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.searching import Hit
+from recommender.store.standing import SHORT, Lists, Waiting
 from recommender.store.store import Store
 
 __all__ = [
+    "SHORT",
     "Action",
     "AliasKind",
     "AuditReader",
@@ -40,6 +42,7 @@ __all__ = [
     "Hit",
     "Key",
     "Kind",
+    "Lists",
     "ModelRecord",
     "Named",
     "Orders",
@@ -50,6 +53,7 @@ __all__ = [
     "Store",
     "Total",
     "Version",
+    "Waiting",
     "encode",
     "in_force",
     "share",

@@ -6,13 +6,14 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, events, reading, searching
+from recommender.store import curation, events, reading, searching, standing
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
 from recommender.store.events import Total
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.searching import Hit
+from recommender.store.standing import Lists, Waiting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,6 +213,16 @@ class Readable:
         """Read which generation is active, ``None`` before the first; cheap enough for every health check."""
         with self._database.answering() as connection:
             return reading.generation(connection)
+
+    def standing(self) -> Lists:
+        """Count the lists that are served, and the short ones among them; goes through all of them."""
+        with self._database.answering() as connection:
+            return standing.standing(connection)
+
+    def waiting(self) -> Waiting:
+        """Count the stories that came or changed since the recompute; goes through those."""
+        with self._database.answering() as connection:
+            return standing.waiting(connection)
 
     def status(self) -> Status:
         """Count stories, links and dead links; goes through the whole store."""
