@@ -20,7 +20,9 @@
     │   ├── StoreOutdated       the schema is older or newer than this program's
     │   ├── StoreLocked         another writer is at work
     │   ├── StoreCorrupt        what it keeps is not what was written
+    │   ├── StoreNotEmpty       a backup is to be restored over what there is
     │   └── StaleGeneration     lists were to be amended that are served no more
+    ├── BackupCorrupt           a backup is no backup, cut short or changed
     ├── EngineError
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
     │   └── EngineLost          the scheduler or all workers went away in the middle
@@ -144,8 +146,16 @@ class StoreCorrupt(StoreError):
     """What the store keeps is not what was written."""
 
 
+class StoreNotEmpty(StoreError):
+    """A backup is to be restored where there is something already."""
+
+
 class StaleGeneration(StoreError):
     """Lists were to be amended that are served no more."""
+
+
+class BackupCorrupt(RecommenderError):
+    """A file that is no backup, or is cut short or changed."""
 
 
 class EngineError(RecommenderError):

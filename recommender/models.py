@@ -136,10 +136,7 @@ def write(
     manifest = orjson.loads(orjson.dumps(manifest))  # as ``load`` gives it back: lists for tuples
     manifest["sha256"] = _sha256(orjson.dumps(manifest))
     contents["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
-    try:
-        durable.write_folder(root / name, contents)
-    except OSError as error:
-        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
+    write_folder(root, name, contents)
     return Model(name, ranker, search, manifest)
 
 
@@ -272,6 +269,14 @@ def _read(path: Path | Remote) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelCorrupt(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    """Write a model's files; the folder appears under its name when all of them are on the disk."""
+    try:
+        durable.write_folder(root / name, contents)
+    except OSError as error:
+        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -86,9 +86,9 @@ def point(root: Root, name: str) -> None:
         names = history(folder)
     if now is not None and names[-1:] != [now]:
         names.append(now)
-    _replace(folder, "history", "\n".join([*names, name][-KEPT:]))
+    replace(folder, "history", "\n".join([*names, name][-KEPT:]))
     if name != DEFAULT:
-        _replace(folder, "active", name)
+        replace(folder, "active", name)
         return
     try:
         durable.remove_file(folder / "active")
@@ -96,7 +96,8 @@ def point(root: Root, name: str) -> None:
         raise ModelError(f"{folder / 'active'}: cannot be removed: {error.strerror}") from error
 
 
-def _replace(folder: Path, name: str, line: str) -> None:
+def replace(folder: Path, name: str, line: str) -> None:
+    """Write a small file whole or not at all; raises ModelError where it cannot be."""
     try:
         durable.write_file(folder / name, f"{line}\n".encode())
     except OSError as error:

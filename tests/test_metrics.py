@@ -255,8 +255,8 @@ def test_models_that_cannot_be_read_are_counted(filled: Store, store_url: str, t
         assert not any(name == "recommender_models_refused_total" for name, _ in told)
         answer = client.get("/related", params={"url": key("a"), "model": "broken"})
         assert answer.status_code == 503
-        reason = (("pid", str(os.getpid())), ("reason", "model-corrupt"))
-        assert asked(client)["recommender_models_refused_total", reason] == 1
+        labels = (("error", "model-corrupt"), ("pid", str(os.getpid())))
+        assert asked(client)["recommender_models_refused_total", labels] == 1
 
 
 def test_age_is_since_the_lists_were_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from recommender.api import evaluated
-from recommender.api.metrics import metrics
+from recommender.api.metrics import written
 from recommender.api.negotiation import prefers_html
 from recommender.api.routes import service_of
 from recommender.api.schemas import responses
@@ -263,7 +263,7 @@ def evaluation(request: Request) -> Response:
     told = service.evaluation()
     if not prefers_html(",".join(request.headers.getlist("accept"))):
         return _told(told, {"Vary": "Accept"})
-    found = request.app.state.readers.found(service.store, lambda: bytes(metrics(request).body).decode())
+    found = request.app.state.readers.found(service.store, lambda: written(request.app.state)[0].decode())
     page = evaluated.page(told, service.models(), found)
     return HTMLResponse(
         page, headers={"Cache-Control": "no-store", "Vary": "Accept", "Content-Security-Policy": POLICY}

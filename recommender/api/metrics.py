@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from anyio import CapacityLimiterStatistics
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -37,14 +36,20 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 async def metrics(request: Request) -> Response:
     """Give counts in Prometheus's text format; without those of the store while it does not answer."""
     threads = current_default_thread_limiter().statistics()
-    body, media_type = await run_in_threadpool(_written, request.app.state, threads)
+    body, media_type = await run_in_threadpool(
+        written, request.app.state, threads.borrowed_tokens, threads.tasks_waiting
+    )
     return Response(body, headers={"Cache-Control": "no-store"}, media_type=media_type)
 
 
-def _written(state: State, threads: CapacityLimiterStatistics) -> tuple[bytes, str]:
+def written(state: State, busy: int = 0, queued: int = 0) -> tuple[bytes, str]:
+    """Write what is measured of an application, and name the format; so many threads are ``busy``.
+
+    For one of them so many requests wait, which the loop alone can tell.
+    """
     # Loaded here: it takes a tenth of a second and brings a web server, and few processes are ever asked.
     from recommender.api import collecting
 
     if not hasattr(state, "collecting"):
         state.collecting = collecting.Collecting(state.opening, state.lately, state.requests)
-    return state.collecting.text(threads.borrowed_tokens, threads.tasks_waiting), collecting.MEDIA_TYPE
+    return state.collecting.text(busy, queued), collecting.MEDIA_TYPE

@@ -12,6 +12,7 @@ from rich.text import Text
 from recommender import __version__, settings
 from recommender.cli import (
     auditing,
+    backup,
     curating,
     feeds,
     keeping,
@@ -77,6 +78,7 @@ auditing.register(app)
 reporting.register(app)
 serving.register(app)
 keeping.register(app)
+backup.register(app)
 app.add_typer(curating.app, name="curate")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

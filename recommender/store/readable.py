@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, events, reading, searching, standing
+from recommender.store import curation, dumping, events, reading, searching, standing
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
+from recommender.store.dumping import Row
 from recommender.store.events import Total
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.searching import Hit
@@ -238,6 +240,20 @@ class Readable:
         """Read the models recorded, newest first."""
         with self._database.answering() as connection:
             return reading.model_records(connection)
+
+    @contextmanager
+    def dumped(self) -> Iterator[Callable[[str], Generator[Row]]]:
+        """Read all that there is, for ``Store.load``, from one snapshot that lasts as long as the block.
+
+        Gives what gives the rows of a table (``dumping.TABLES``) by its name.
+        """
+        with self._database.snapshot() as connection:
+            yield partial(dumping.rows, connection)
+
+    def require_empty(self) -> None:
+        """Raise StoreNotEmpty if there is anything in it."""
+        with self._database.snapshot() as connection:
+            dumping.require_empty(connection)
 
     # Editors' orders
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from recommender.entries import Entry
 from recommender.errors import StoreOutdated, StoreUnavailable
-from recommender.store import curation, events, importing, migrations, publishing, sites
+from recommender.store import curation, dumping, events, importing, migrations, publishing, sites
 from recommender.store.curation import Action, Record
 from recommender.store.database import Database
+from recommender.store.dumping import Row
 from recommender.store.events import Count
 from recommender.store.feeds import Feeds
 from recommender.store.importing import Outcome, Saved
@@ -266,6 +267,25 @@ class Store(Readable):
         """
         with self._writer.transaction("events") as connection:
             return events.record(connection, counts)
+
+    # Backups
+
+    def load(self, told: Callable[[str], Generator[Row]], *, replace: bool = False) -> None:
+        """Fill the store, in one transaction, with the rows that ``told`` gives of each table by its name.
+
+        They are those that ``dumped`` gives of any store, of either database.
+        With ``replace`` all that there is goes; without, it raises
+        StoreNotEmpty if there is anything.  Any failure, of ``told`` too,
+        leaves what there was.  Raises BackupCorrupt for rows that no store can
+        have, StoreLocked while somebody else does
+        long work or keeps lists up to date.
+        """
+        with (
+            self.leading("restore"),
+            self.writing("restore"),
+            self._writer.transaction("restore") as connection,
+        ):
+            dumping.load(connection, told, replace=replace)
 
 
 def _find_file(database: Database, *, create: bool) -> None:

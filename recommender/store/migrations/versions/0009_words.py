@@ -5,22 +5,11 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from recommender.store import searching
-from recommender.store.database import chunks
 
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
-
-CHUNK = 1_000
-
-articles = sa.table(
-    "articles",
-    sa.column("id", sa.BigInteger),
-    sa.column("published_at", sa.BigInteger),
-    sa.column("removed", sa.Boolean),
-    sa.column("card", sa.Text),
-)
 
 
 def upgrade() -> None:
@@ -41,20 +30,8 @@ def upgrade() -> None:
             sa.PrimaryKeyConstraint("place", name="pk_searched"),
         )
         op.create_index("ix_searched_words", "searched", ["words"], postgresql_using="gin")
-    fill(connection)
-
-
-def fill(connection: sa.Connection) -> None:
-    """Index what is there, as it is done now; who changes ``searching`` moves this to a later revision."""
-    chosen = sa.select(articles.c.id, articles.c.published_at).where(~articles.c.removed)
-    # In the order of places, in which FTS5 writes fastest.
-    stories = connection.execute(chosen.order_by(articles.c.published_at, articles.c.id)).all()
-    for chunk in chunks(stories, CHUNK):
-        places = {story.id: searching.place(story.published_at, story.id) for story in chunk}
-        rows = connection.execute(
-            sa.select(articles.c.id, articles.c.card).where(articles.c.id.in_(list(places)))
-        )
-        searching.index(connection, (), {places[row.id]: row.card for row in rows})
+    # As it is done now; who changes ``searching`` moves this to a later revision.
+    searching.fill(connection)
 
 
 def downgrade() -> None:

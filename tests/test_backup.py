@@ -1,0 +1,350 @@
+"""A newsroom in one file: what is restored answers as before, and a damaged file changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+from stories import document, key, packed, save, story
+from test_cli import Result, run_in
+
+from recommender import default, models, pointing
+from recommender.api import create_app
+from recommender.errors import BackupCorrupt, StoreLocked, StoreNotEmpty, StoreOutdated, UsageError
+from recommender.pipeline.backup import Contents, back_up, restore
+from recommender.search import SEARCH
+from recommender.settings import Settings
+from recommender.store import COLUMNS, Count, Store
+
+
+class Newsroom(NamedTuple):
+    """A store, its models, a key's secret, and a backup of it all."""
+
+    url: str
+    models: Path
+    secret: str
+    file: Path
+
+
+def fill(store: Store, root: Path) -> str:
+    """Write into every table, and train two models; give the secret of a key."""
+    documents = [document(story(name), story(other), origin=name) for name, other in ("ab", "bc", "cd", "da")]
+    save(store, *documents, fingerprint="1")
+    save(store, document(story("é", title="Größe", removed=True)), document(story("undated", day=None)))
+    store.remove(key("d"))
+    trained = [
+        models.write(root, default.ranker(), SEARCH, {"fingerprint": name * 6, "links": 1}, {})
+        for name in "ab"
+    ]
+    for one in trained:
+        models.activate(root, one.id)
+        store.record_model(one.id, {"ndcg": 0.5})
+    store.publish("m0", [(1, packed((2, 0.1)))])
+    lists = [(1, packed((2, 0.9), (3, 0.8)), b"12"), (2, packed((3, 0.7)), b"1"), (3, b"", b"")]
+    kept = [("columns", b"\x00\xff")]
+    store.publish("m1", lists, parts="{}", vocabulary=b"\x01words", kept=kept, revision=store.revision())
+    store.curate(1, 3, "pin", 1, by="Ada", at=10)
+    store.curate(2, 1, "block", by="Ada", at=11)
+    store.undo(2, by="Bo", at=12)
+    _, secret = store.keys.add("cms", ["publish"])
+    store.feeds.add("https://paper.example/feed", "Paper")
+    store.record_events([Count(20_000, 2, 1, 2, 2, 1, 90, 8)])
+    return secret
+
+
+@pytest.fixture(scope="module")
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Newsroom:
+    """A newsroom on SQLite, backed up; not to be changed."""
+    folder = tmp_path_factory.mktemp("newsroom")
+    url = f"sqlite:///{folder}/store.sqlite"
+    with Store.open(url) as store:
+        secret = fill(store, folder / "models")
+        back_up(store, folder / "models", folder / "news.zip")
+    return Newsroom(url, folder / "models", secret, folder / "news.zip")
+
+
+def everything(store: Store) -> dict[str, list[Any]]:
+    with store.dumped() as rows:
+        return {table: [list(row) for row in rows(table)] for table in COLUMNS}
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def answers(url: str, root: Path) -> list[tuple[int, bytes]]:
+    """What readers get."""
+    with TestClient(create_app(Settings(store=url, models=root))) as client:
+        asked = [
+            *(client.get("/related", params={"url": key(name)}) for name in ("a", "b", "c", "d", "é")),
+            client.get("/related", params={"url": key("a"), "explain": True}),
+            client.get("/search", params={"q": "title a"}),
+            client.get("/search", params={"q": "grosse"}),
+            client.get("/models"),
+        ]
+    return [(one.status_code, one.content) for one in asked]
+
+
+def test_what_is_restored_answers_as_before(newsroom: Newsroom, store: Store, store_url: str) -> None:
+    """From SQLite into an empty store of either database."""
+    root = Path(newsroom.file.parent / f"restored-{hashlib.sha256(store_url.encode()).hexdigest()[:8]}")
+    contents = restore(store, root, newsroom.file)
+    assert contents == Contents(contents.made, 2, 6, 2)
+    with Store.open(newsroom.url) as original:
+        told = everything(original)
+        assert everything(store) == told
+    empty = [table for table, rows in told.items() if not rows]
+    assert empty == []  # or nothing is shown of that table
+    assert tree(root) == tree(newsroom.models)
+    assert models.load(root, models.active(root) or "").id == pointing.active(newsroom.models)
+    assert answers(store_url, root) == answers(newsroom.url, newsroom.models)
+    found = store.keys.find(newsroom.secret)
+    assert found is not None
+    assert (found.name, found.scopes) == ("cms", ("publish",))
+
+
+def test_a_restored_store_goes_on(newsroom: Newsroom, store: Store, tmp_path: Path) -> None:
+    """Its rows are numbered behind those that came, and nothing of it is taken for another's."""
+    restore(store, tmp_path / "models", newsroom.file)
+    save(store, document(story("new")))
+    assert [found.id for name in ("undated", "new") if (found := store.find(key(name)))] == [6, 7]
+    assert store.publish("m2", [(7, packed((1, 0.5)))]) == 3
+    assert store.curate(1, 2, "pin", by="Ada", at=20)
+    assert store.keys.add("other", ["admin"])[0].id == 2
+    assert store.feeds.add("https://paper.example/other").id == 2
+    assert [hit.url for hit in store.search("title new", 10, 2**40)] == ["https://www.news.example/new"]
+
+
+def test_either_database_is_backed_up_alike(store: Store, tmp_path: Path) -> None:
+    fill(store, tmp_path / "models")
+    back_up(store, tmp_path / "models", tmp_path / "news.zip")
+    with Store.open(f"sqlite:///{tmp_path}/other.sqlite") as other:
+        restore(other, tmp_path / "others", tmp_path / "news.zip")
+        assert everything(other) == everything(store)
+
+
+def test_a_backup_is_of_one_moment(
+    newsroom: Newsroom, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While others write, also between two tables."""
+    restore(store, tmp_path / "models", newsroom.file)
+    before = everything(store)
+    dumped = store.dumped
+
+    def interrupted() -> Any:
+        class Meanwhile:
+            def __enter__(self) -> Callable[[str], Iterator[Any]]:
+                self.snapshot = dumped()
+                rows = self.snapshot.__enter__()
+
+                def told(table: str) -> Iterator[Any]:
+                    yield from rows(table)
+                    save(store, document(story(f"after-{table}")))
+                    store.publish("later", [(1, packed((2, 0.2)))])
+
+                return told
+
+            def __exit__(self, *raised: object) -> None:
+                self.snapshot.__exit__(None, None, None)
+
+        return Meanwhile()
+
+    monkeypatch.setattr(store, "dumped", interrupted)
+    assert back_up(store, tmp_path / "models", tmp_path / "news.zip").generation == 2
+    with Store.open(f"sqlite:///{tmp_path}/other.sqlite") as other:
+        restore(other, tmp_path / "others", tmp_path / "news.zip")
+        assert everything(other) == before
+
+
+def test_what_there_is_is_not_replaced_unless_told(newsroom: Newsroom, store: Store, tmp_path: Path) -> None:
+    save(store, document(story("mine")))
+    before = everything(store)
+    with pytest.raises(StoreNotEmpty, match=r"has origins already.*--force"):
+        restore(store, tmp_path / "models", newsroom.file)
+    assert everything(store) == before
+    assert not (tmp_path / "models").exists()
+    restore(store, tmp_path / "models", newsroom.file, replace=True)
+    assert store.find(key("mine")) is None
+    assert not store.search("title mine", 10, 2**40)
+    with Store.open(newsroom.url) as original:
+        assert everything(store) == everything(original)
+
+
+def test_another_active_model_is_not_replaced_unless_told(newsroom: Newsroom, tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    own = models.write(root, default.ranker(), SEARCH, {"fingerprint": "own", "links": 1}, {})
+    models.activate(root, own.id)
+    with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
+        with pytest.raises(StoreNotEmpty, match=f"model {own.id} is active"):
+            restore(store, root, newsroom.file)
+        store.require_empty()
+        restore(store, root, newsroom.file, replace=True)
+    assert models.active(root) == models.active(newsroom.models)
+    assert pointing.history(root) == pointing.history(newsroom.models)
+    assert models.load(root, own.id).id == own.id  # stays, as every model
+
+
+def test_a_model_that_is_there_and_damaged_is_mended(newsroom: Newsroom, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(newsroom.models, tmp_path / "models"))
+    active = models.active(root) or ""
+    (root / active / "weights.npy").write_bytes(b"?")
+    with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
+        restore(store, root, newsroom.file)
+    assert tree(root) == tree(newsroom.models)
+
+
+def test_a_store_whose_lists_are_kept_up_to_date_is_not_restored(
+    newsroom: Newsroom, store: Store, store_url: str, tmp_path: Path
+) -> None:
+    with (
+        Store.open(store_url) as running,
+        running.leading("live"),
+        pytest.raises(StoreLocked, match="live"),
+    ):
+        restore(store, tmp_path / "models", newsroom.file)
+    store.require_empty()
+    assert models.active(tmp_path / "models") is None
+
+
+# Damage
+
+
+def flipped(body: bytes, at: int) -> bytes:
+    return body[:at] + bytes([body[at] ^ 0x10]) + body[at + 1 :]
+
+
+def refused(newsroom: Newsroom, folder: Path, body: bytes, error: type[Exception] = BackupCorrupt) -> str:
+    """Restore over a newsroom, by force, what must not be: nothing changes.  Gives what is said."""
+    file = folder / "damaged.zip"
+    file.write_bytes(body)
+    root = Path(shutil.copytree(newsroom.models, folder / "models", dirs_exist_ok=True))
+    with Store.open(f"sqlite:///{folder}/store.sqlite") as store:
+        save(store, document(story("mine")))
+        before = everything(store), tree(root)
+        with pytest.raises(error) as raised:
+            restore(store, root, file, replace=True)
+        assert (everything(store), tree(root)) == before
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 0.4, 0.6, 0.8, 0.95])
+def test_a_flipped_bit_changes_nothing(newsroom: Newsroom, tmp_path: Path, share: float) -> None:
+    """Of what is stored: in what zip says of its files, some bits are read by nobody."""
+    body = newsroom.file.read_bytes()
+    with zipfile.ZipFile(newsroom.file) as archive:
+        end = archive.start_dir
+        spots = [one.header_offset + 30 + len(one.filename) + 24 for one in archive.infolist()]
+    at = min(spots, key=lambda spot: abs(spot - share * end))
+    assert "nothing was restored" in refused(newsroom, tmp_path, flipped(body, at))
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, -1, -1_000])
+def test_a_backup_that_is_cut_short_changes_nothing(newsroom: Newsroom, tmp_path: Path, left: int) -> None:
+    assert "nothing was restored" in refused(newsroom, tmp_path, newsroom.file.read_bytes()[:left])
+
+
+def rewritten(
+    newsroom: Newsroom, folder: Path, change: Callable[[dict[str, Any], dict[str, bytes]], object]
+) -> bytes:
+    """Change a backup's manifest and files, and sign it as only who writes backups could."""
+    with zipfile.ZipFile(newsroom.file) as archive:
+        bodies = {name: archive.read(name) for name in archive.namelist()}
+    manifest = orjson.loads(bodies.pop("manifest.json"))
+    del manifest["sha256"]
+    change(manifest, bodies)
+    manifest["sha256"] = hashlib.sha256(orjson.dumps(manifest)).hexdigest()
+    file = folder / "rewritten.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, body in {**bodies, "manifest.json": orjson.dumps(manifest)}.items():
+            archive.writestr(name, body)
+    return file.read_bytes()
+
+
+def state(manifest: dict[str, Any], bodies: dict[str, bytes], name: str, body: bytes) -> None:
+    bodies[name] = body
+    manifest["files"][name] = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda _, bodies: bodies.update({"store/keys.jsonl": b"[]\n"}), "store/keys.jsonl is cut short"),
+        (lambda _, bodies: bodies.update(extra=b""), "other files than"),
+        (lambda _, bodies: bodies.pop("models/active"), "other files than"),
+        (lambda manifest, bodies: state(manifest, bodies, "models/../../evil/x.npy", b""), "has no place"),
+        (lambda manifest, bodies: state(manifest, bodies, "/etc/passwd", b""), "has no place"),
+        (lambda manifest, _: manifest.pop("files"), "files"),
+    ],
+    ids=["another file's rows", "more", "less", "out of the folder", "absolute", "no manifest"],
+)
+def test_only_what_was_written_is_restored(
+    newsroom: Newsroom, tmp_path: Path, change: Callable[..., object], said: str
+) -> None:
+    assert said in refused(newsroom, tmp_path, rewritten(newsroom, tmp_path, change))
+
+
+@pytest.mark.parametrize("row", [b"[1]\n", b"{}\n", b"[", b"null\n"])
+def test_rows_that_are_none_change_nothing(newsroom: Newsroom, tmp_path: Path, row: bytes) -> None:
+    """Even of one who signs them; half of the tables are written by then, and are not after."""
+    body = rewritten(newsroom, tmp_path, lambda *told: state(*told, "store/models.jsonl", row))
+    assert "models" in refused(newsroom, tmp_path, body)
+
+
+def test_a_manifest_that_was_changed_is_refused(newsroom: Newsroom, tmp_path: Path) -> None:
+    with zipfile.ZipFile(newsroom.file) as archive:
+        bodies = {name: archive.read(name) for name in archive.namelist()}
+    bodies["manifest.json"] = bodies["manifest.json"].replace(b'"generation": 2', b'"generation": 9')
+    with zipfile.ZipFile(tmp_path / "news.zip", "w") as archive:
+        for name, body in bodies.items():
+            archive.writestr(name, body)
+    said = refused(newsroom, tmp_path, (tmp_path / "news.zip").read_bytes())
+    assert "manifest.json is not what was written" in said
+
+
+def test_a_backup_of_other_tables_says_which_version_reads_it(newsroom: Newsroom, tmp_path: Path) -> None:
+    body = rewritten(newsroom, tmp_path, lambda manifest, _: manifest.update(revision="0001"))
+    said = refused(newsroom, tmp_path, body, StoreOutdated)
+    assert "made by recommender" in said
+    assert "revision 0001" in said
+
+
+def test_a_file_that_is_not_there_or_cannot_be_written_is_said(newsroom: Newsroom, tmp_path: Path) -> None:
+    with Store.open(newsroom.url) as store:
+        with pytest.raises(UsageError, match="cannot be read"):
+            restore(store, tmp_path / "models", tmp_path / "none.zip")
+        with pytest.raises(UsageError, match="cannot be written"):
+            back_up(store, newsroom.models, tmp_path / "no" / "such" / "news.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+# The commands
+
+
+def test_the_commands_back_up_and_restore_each_site(newsroom: Newsroom, tmp_path: Path) -> None:
+    run: partial[Result] = partial(run_in, tmp_path)
+    restored = run("--site", "mic", "restore", str(newsroom.file))
+    assert restored.returncode == 0, restored.stderr
+    assert "6 stories, generation 2, 2 models" in restored.stderr
+    assert (tmp_path / "recommender.mic.sqlite").is_file()
+    assert tree(tmp_path / "models" / "@mic") == tree(newsroom.models)
+    again = run("--site", "mic", "restore", str(newsroom.file))
+    assert again.returncode == 1
+    assert again.stderr.startswith("store-not-empty: ")
+    assert run("--site", "mic", "restore", str(newsroom.file), "--force").returncode == 0
+    assert run("--site", "mic", "backup", "mic.zip").returncode == 0
+    with zipfile.ZipFile(tmp_path / "mic.zip") as one, zipfile.ZipFile(newsroom.file) as other:
+        names = set(one.namelist()) - {"manifest.json"}
+        assert names == set(other.namelist()) - {"manifest.json"}
+        assert all(one.read(name) == other.read(name) for name in names)
+    assert run("backup", "none.zip").returncode == 1  # the first newsroom has no store
+    assert not (tmp_path / "none.zip").exists()
