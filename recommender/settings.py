@@ -138,6 +138,18 @@ class Settings(BaseSettings):
         le=65_536,
         description="Megabytes of answers given lately that each process keeps to give again; 0 for none.",
     )
+    log: Literal["text", "json"] = Field(
+        default="text", description="How `serve` and `live` log: text for people, or json, a line an object."
+    )
+    access_log: bool = Field(
+        default=False, description="Whether `serve` logs every request; addresses of stories are in it."
+    )
+    shutdown: int = Field(
+        default=20,
+        ge=0,
+        le=3_600,
+        description="Seconds that answers on their way have when `serve` is ended.",
+    )
     engine: Literal["local", "processes", "dask"] = Field(
         default="local",
         description="What trains, ranks and evaluates: threads here, processes, or a Dask cluster.",

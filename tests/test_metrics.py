@@ -199,8 +199,9 @@ def test_a_request_is_in_the_first_bucket_that_holds_it(
     async def send(message: Message) -> None:
         raise AssertionError("nothing is sent")
 
-    counted = Requests(lambda: next(moments))
-    counted.end(counted.begin(send), "GET", "/related")
+    counted = Requests(clock=lambda: next(moments))
+    scope = {"method": "GET", "headers": []}
+    counted.end(counted.begin(scope, send), scope, "/related")
     ((kind, timed),) = counted.timed()
     assert kind == ("GET", "/related", 0)
     assert timed.seconds == pytest.approx(seconds)

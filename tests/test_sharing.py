@@ -107,8 +107,9 @@ def test_a_page_that_may_not_is_told_in_the_shape_of_all_errors(
 
 def test_the_same_bytes_and_headers_beside(serving: Callable[..., TestClient]) -> None:
     with serving() as closed, serving("*") as open_:
-        one = closed.get("/related", params=ASKED)
-        two = open_.get("/related", params=ASKED, headers={"Origin": "https://news.example"})
+        named = {"X-Request-Id": "one"}
+        one = closed.get("/related", params=ASKED, headers=named)
+        two = open_.get("/related", params=ASKED, headers={"Origin": "https://news.example", **named})
     assert one.content == two.content
     added = {ALLOWED: "*", "access-control-expose-headers": "ETag", "vary": "Origin"}
     assert dict(two.headers) == {**one.headers, **added}

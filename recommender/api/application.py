@@ -58,12 +58,14 @@ class Application(FastAPI):
     prepared for.  With middleware, which is to see them, they go all the way.
     """
 
-    def __init__(self, opening: Opening, lately: Lately, gate: Gate | None = None, **described: Any) -> None:
+    def __init__(
+        self, opening: Opening, lately: Lately, requests: Requests, gate: Gate | None, **described: Any
+    ) -> None:
         super().__init__(**described)
         self.state.opening = opening
         self.state.lately = self._lately = lately
+        self.state.requests = self._requests = requests
         self._gate = self.state.gate = gate
-        self.state.requests = self._requests = Requests()
         self.direct: dict[str, Callable[[Request], Awaitable[Response]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,11 +76,11 @@ class Application(FastAPI):
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
             send = without_body(send)
-        request = self._requests.begin(send)
+        request = self._requests.begin(scope, send)
         try:
             await self._handle(scope, receive, request)
         finally:
-            self._requests.end(request, scope["method"], self._route(scope))
+            self._requests.end(request, scope, self._route(scope))
 
     def _route(self, scope: Scope) -> str:
         """Name the route of a request that was answered."""
@@ -159,6 +161,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app = Application(
         opening,
         Lately(settings.cache * 1_000_000, opening),
+        Requests(access=settings.access_log),
         Gate.of(settings, limits, keyring),
         title="Related stories",
         description="For any story's URL, the stories most worth reading next.",

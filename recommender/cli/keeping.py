@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from recommender import logs
 from recommender.cli.context import current
 from recommender.settings import Settings
 
@@ -45,9 +45,7 @@ def live(
     if attached:
         os.nice(_YIELDS)
         Thread(target=_watch, args=(stop,), daemon=True).start()
-    logging.basicConfig(
-        level=logging.WARNING if here.quiet or attached else logging.INFO, format="%(message)s"
-    )
+    logs.install(here.settings.log, "WARNING" if here.quiet or attached else "INFO")
     follow(here.newsroom.store, here.models, stop)
 
 
@@ -65,7 +63,8 @@ def keeping(chosen: Settings) -> Iterator[None]:
         yield
         return
     stop = Event()
-    keepers = [Thread(target=_keep, args=(site, stop), daemon=True) for site in {chosen.site, *chosen.sites}]
+    sites = {chosen.site, *chosen.sites}
+    keepers = [Thread(target=_keep, args=(site, stop, chosen.shutdown), daemon=True) for site in sites]
     for keeper in keepers:
         keeper.start()
     try:
@@ -76,7 +75,7 @@ def keeping(chosen: Settings) -> Iterator[None]:
             keeper.join()
 
 
-def _keep(site: str, stop: Event) -> None:
+def _keep(site: str, stop: Event, patience: int) -> None:
     command = [sys.executable, "-m", "recommender", "--site", site, "live", "--attached"]
     while not stop.is_set():
         # Settings come with the environment.  However this process ends, the pipe ends with it.
@@ -85,4 +84,8 @@ def _keep(site: str, stop: Event) -> None:
                 pass
             assert process.stdin is not None  # noqa: S101  (a pipe was asked for)
             process.stdin.close()
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:  # in the middle of a recompute; what it writes is whole, or not
+                process.kill()
         stop.wait(1)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,9 +15,9 @@ from urllib.parse import urlencode
 
 import typer
 
-from recommender import engine, settings
+from recommender import engine, logs, settings
 from recommender.cli import show
-from recommender.cli.context import Context, current
+from recommender.cli.context import DONE, Context, current
 from recommender.cli.keeping import keeping
 from recommender.errors import NothingToLearn, UsageError
 from recommender.settings import Settings
@@ -33,7 +34,7 @@ SERVER: Final[dict[str, Any]] = {
     "http": "recommender.connections:Connection",  # by its name, for processes that do not serve themselves
     "ws": "none",
     "log_level": "warning",
-    "access_log": False,  # is of a lower level, but every line of it would be made
+    "access_log": False,  # has the keys of queries in it; what the setting asks for is our own
     "proxy_headers": False,  # no answer hangs on who asks, or on how
     "server_header": False,  # no reader's business
 }
@@ -63,9 +64,16 @@ def serve(
     chosen = {"host": host, "port": port, "workers": workers}
     given = {name: value for name, value in chosen.items() if value is not None}
     final = settings.load(None, **{**dict(here.settings), **given})
+    # The web server does what it is told by the signal, and raises it again when all is done.
+    signal.signal(signal.SIGTERM, _ended)
     with listening(final) as taken:
         here.say(f"GET {address(taken)}/related?url=…   Ctrl-C ends it.")
         run(final, taken)
+
+
+def _ended(*_: object) -> None:
+    """End as told, with nothing failed, whatever is under way."""
+    sys.exit(DONE)
 
 
 def listening(chosen: Settings) -> socket.socket:
@@ -100,7 +108,12 @@ def run(chosen: Settings, taken: socket.socket) -> None:
 
     os.environ.update(chosen.environment())
     allow_descriptors()
-    config = uvicorn.Config(**SERVER, workers=chosen.workers)
+    config = uvicorn.Config(
+        **SERVER,
+        workers=chosen.workers,
+        log_config=logs.configuration(chosen.log),
+        timeout_graceful_shutdown=chosen.shutdown,
+    )
     with keeping(chosen):
         if chosen.workers > 1:
             Multiprocess(config, sockets=[taken]).run()

@@ -66,28 +66,30 @@ def back_up(store: Store, root: models.Root, target: Path) -> Contents:
     there.  Raises UsageError where it cannot be written.
     """
     files: dict[str, dict[str, Any]] = {}
-    with whole(target) as partial:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, body in _model_files(root):
-                files[name] = _write(archive, name, [body])
-            with store.dumped() as rows:
-                for table in COLUMNS:
-                    name = f"store/{table}.jsonl"
-                    lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows(table))
-                    files[name] = _write(archive, name, lines)
-                served = [row[0] for row in rows("generations") if row[_LISTS] is not None]
-            manifest = {
-                "format": FORMAT,
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
-                "made_with": __version__,
-                "revision": REVISION,
-                "generation": max(served, default=None),
-                "stories": files["store/articles.jsonl"]["pieces"],
-                "columns": COLUMNS,
-                "files": files,
-            }
-            manifest["sha256"] = _sha256(manifest)
-            archive.writestr(_MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    with (
+        whole(target) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for name, body in _model_files(root):
+            files[name] = _write(archive, name, [body])
+        with store.dumped() as rows:
+            for table in COLUMNS:
+                name = f"store/{table}.jsonl"
+                lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows(table))
+                files[name] = _write(archive, name, lines)
+            served = [row[0] for row in rows("generations") if row[_LISTS] is not None]
+        manifest = {
+            "format": FORMAT,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "made_with": __version__,
+            "revision": REVISION,
+            "generation": max(served, default=None),
+            "stories": files["store/articles.jsonl"]["pieces"],
+            "columns": COLUMNS,
+            "files": files,
+        }
+        manifest["sha256"] = _sha256(manifest)
+        archive.writestr(_MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     return _contents(manifest)
 
 
