@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,7 +30,7 @@ from recommender.cli import show
 from recommender.cli.serving import listening
 from recommender.service import Answer
 from recommender.settings import Settings
-from recommender.store import Store
+from recommender.store import REVISION, Store
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 SEED = "https://www.mic.com/p/amazon-is-banning-cops-from-using-its-facial-recognition-tech-for-one-year-22976063"
@@ -268,6 +270,30 @@ def test_doctor_is_well_after_a_recompute_and_says_so_before(newsroom: Run, tmp_
     ill = run_in(tmp_path, "doctor")
     assert ill.returncode == 1
     assert "import something first" in ill.stdout
+
+
+def test_doctor_tells_machines_who_is_at_work_and_what_waits(newsroom: Run, tmp_path: Path) -> None:
+    told = json.loads(newsroom("doctor", "--json").stdout)
+    assert told["well"] is True
+    assert told["troubles"] == []
+    assert told["facts"]["since then"] == "0 stories new or changed, 0 without a list yet"
+    assert told["facts"]["writing now"] == "nobody"
+    assert "GB free" in told["facts"]["disk"]
+    assert f"revision {REVISION}" in told["facts"]["store"]
+    with Store.open(f"sqlite:///{tmp_path}/recommender.sqlite") as store, store.leading("live"):
+        ill = run_in(tmp_path, "doctor", "--json")
+    assert ill.returncode == 1
+    told = json.loads(ill.stdout)
+    assert told["well"] is False
+    assert told["troubles"] == ["nothing is published yet: `recommender recompute`"]
+    assert f"process {os.getpid()} (live, since" in told["facts"]["lists follow"]
+
+
+def test_doctor_says_that_a_disk_is_full(newsroom: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=150_000_000))
+    ill = newsroom("doctor")
+    assert ill.returncode == 1
+    assert "make room" in ill.stdout
 
 
 def test_without_a_model_it_is_said_what_ranks(tmp_path: Path) -> None:

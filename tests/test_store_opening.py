@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import struct
@@ -27,6 +28,7 @@ from recommender.errors import MissingExtra, SettingsError, StoreLocked, StoreOu
 from recommender.neighbours import Neighbour, in_order
 from recommender.store import Store, schema
 from recommender.store.database import Database, _use_log
+from recommender.store.locking import Holders
 
 
 @pytest.fixture
@@ -482,3 +484,25 @@ def test_a_server_that_dies_under_a_publish(store_url: str, cut: Any) -> None:
         assert found is not None
         assert (found.generation, found.packed) == (old, packed((article, 1)))
         assert store.publish("new", []) > old
+
+
+def test_who_holds_the_locks_is_told_without_them(store: Store, store_url: str, tmp_path: Path) -> None:
+    assert store.holders() == Holders(None, None)
+    with Store.open(store_url) as other, other.writing("import"), other.leading("live"):
+        writing, leading = store.holders()
+        assert writing is not None
+        assert leading is not None
+        assert writing.startswith(f"process {os.getpid()} (import, since ")
+        assert leading.startswith(f"process {os.getpid()} (live, since ")
+    assert store.holders() == Holders(None, None)
+
+
+def test_the_dead_hold_nothing(tmp_path: Path) -> None:
+    """A process that is killed leaves its name in the file that it had locked."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as store:
+        (tmp_path / "store.sqlite.lock").write_text(
+            f"process {ended.pid} (import, since 2026-01-01T00:00:00Z)"
+        )
+        assert store.holders() == Holders(None, None)

@@ -1,32 +1,26 @@
-"""Commands that look: the related stories of one, and whether all is well."""
+"""Commands that look: the related stories of one, and which newsrooms there are."""
 
 from __future__ import annotations
 
-import platform
-import sqlite3
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from recommender import __version__, newsrooms
+from recommender import newsrooms
 from recommender.cli import explaining, show
-from recommender.cli.context import FAILED, Context, current, plain
+from recommender.cli.context import current, plain
 from recommender.errors import RecommenderError
 from recommender.newsrooms import Newsroom
 from recommender.store import Store
-
-PACKAGES = ("numpy", "scipy", "scikit-learn", "sqlalchemy", "fastapi", "uvicorn")
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(related)
     app.command()(sites)
-    app.command()(doctor)
 
 
 def related(
@@ -111,58 +105,3 @@ def _site(room: Newsroom) -> dict[str, Any]:
     if status.generation is not None:
         told |= {"generation": status.generation.id, "model": status.generation.model}
     return {"site": room.site, **told}
-
-
-def doctor(context: typer.Context) -> None:
-    """Say in one screen what is installed, which store and model there are, and whether they are well."""
-    here = current(context)
-    installed = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    rows = [
-        ("recommender", f"{__version__} on Python {platform.python_version()}"),
-        ("packages", installed),
-        ("SQLite", sqlite3.sqlite_version),
-    ]
-    troubles: list[str] = []
-    _look_at_store(here, rows, troubles)
-    _look_at_model(here, rows, troubles)
-    here.out.print(show.facts(rows, troubles))
-    if troubles:
-        raise typer.Exit(FAILED)
-    here.out.print(Text("✓ all is well", "green"))
-
-
-def _look_at_store(here: Context, rows: list[tuple[str, str]], troubles: list[str]) -> None:
-    try:
-        with here.open() as store:
-            status = store.status()
-            rows.append(("store", store.name))
-    except RecommenderError as error:
-        troubles.append(str(error))
-        return
-    rows.append(("stories", f"{status.stories - status.removed:,}, newest {show.when(status.newest)}"))
-    rows.append(
-        ("curated links", f"{status.links:,}, of them {status.dead_links:,} to no story of the store")
-    )
-    if status.generation is None:
-        troubles.append("nothing is published yet: `recommender recompute`")
-    else:
-        made = status.generation
-        rows.append(
-            ("served", f"generation {made.id} of {show.when(made.created_at)}, {made.stories:,} stories")
-        )
-        rows.append(("ranked by", made.model))
-
-
-def _look_at_model(here: Context, rows: list[tuple[str, str]], troubles: list[str]) -> None:
-    from recommender import models
-
-    try:
-        active = models.active(here.models)
-        if active is None:
-            rows.append(("active model", "none: recomputes use the default ranker"))
-            return
-        model = models.load(here.models, active)
-    except RecommenderError as error:
-        troubles.append(f"{error.name}: {error}")
-        return
-    rows.append(("active model", f"{model.id}, learned from {model.manifest['data']['links']:,} links"))

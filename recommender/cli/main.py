@@ -14,6 +14,7 @@ from recommender.cli import (
     auditing,
     backup,
     curating,
+    doctor,
     feeds,
     keeping,
     keys,
@@ -73,6 +74,7 @@ def globals_(
 
 learning.register(app)
 looking.register(app)
+doctor.register(app)
 searching.register(app)
 auditing.register(app)
 reporting.register(app)

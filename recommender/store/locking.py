@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, exc, text
 
@@ -58,6 +59,13 @@ def _not_inherited(descriptor: int) -> Iterator[None]:
         yield
     finally:
         _held.discard(descriptor)
+
+
+class Holders(NamedTuple):
+    """Who does long work, and who keeps lists up to date, as a lock says it; ``None`` for nobody."""
+
+    writing: str | None
+    leading: str | None
 
 
 class Writer:
@@ -174,6 +182,33 @@ def _file_lock(path: Path, name: str, purpose: str, deadline: float) -> Iterator
         os.close(descriptor)
 
 
+def holders(database: Database) -> Holders:
+    """Tell who holds the locks of long work and of who leads, without touching them."""
+    if (path := database.path) is not None:
+        return Holders(*(_holder_of(path.with_name(f"{path.name}.{end}")) for end in ("lock", "lead")))
+    with database.answering() as connection:
+        return Holders(*(connection.scalar(_HOLDER, {"lock": lock}) for lock in (_WORKING, _LEADING)))
+
+
+def _holder_of(path: Path) -> str | None:
+    """Read who holds a lock: a killed process leaves its name in the file, and is none."""
+    with suppress(OSError):
+        signed = path.read_text(errors="replace")
+        if (found := _SIGNED.match(signed)) and _lives(int(found[1])):
+            return signed
+    return None
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
 def _try_flock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,6 +258,9 @@ def _unlock(connection: Connection, lock: int) -> None:
             connection.execute(_UNLOCK, {"lock": lock})
     except exc.DBAPIError:
         connection.invalidate()  # the session is lost or in doubt: the lock ends with it
+
+
+_SIGNED = re.compile(r"process (\d+) ")
 
 
 def _signature(purpose: str) -> str:

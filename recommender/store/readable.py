@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, dumping, events, reading, searching, standing
+from recommender.store import curation, dumping, events, locking, reading, searching, standing
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
 from recommender.store.dumping import Row
 from recommender.store.events import Total
+from recommender.store.locking import Holders
 from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
 from recommender.store.searching import Hit
 from recommender.store.standing import Lists, Waiting
@@ -35,6 +37,11 @@ class Readable:
     def name(self) -> str:
         """The database's URL without its password, on PostgreSQL with the schema, for messages."""
         return self._database.name
+
+    @property
+    def path(self) -> Path | None:
+        """The file on SQLite."""
+        return self._database.path
 
     @property
     def immediate(self) -> bool:
@@ -225,6 +232,10 @@ class Readable:
         """Count the stories that came or changed since the recompute; goes through those."""
         with self._database.answering() as connection:
             return standing.waiting(connection)
+
+    def holders(self) -> Holders:
+        """Tell who does long work and who keeps lists up to date, without waiting for either."""
+        return locking.holders(self._database)
 
     def status(self) -> Status:
         """Count stories, links and dead links; goes through the whole store."""
