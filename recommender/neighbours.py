@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import takewhile
 from math import inf
 from struct import Struct, error
 from typing import Final, Literal, NamedTuple
@@ -83,6 +84,13 @@ def copies(packed: bytes, curated: Curated = "first") -> list[Neighbour]:
     if not (_has(packed, _GROUP) or _has(packed, _GROUP + 1)):
         return []
     return [one for one in unpacked(packed, curated) if one.group]
+
+
+def curated(packed: bytes) -> list[Neighbour]:
+    """Unpack those of a list that editors linked, in their order; most lists have none."""
+    if not (_has(packed, _CURATED) or _has(packed, _CURATED + 1)):
+        return []
+    return list(takewhile(lambda one: one.curated, unpacked(packed)))
 
 
 def _has(packed: bytes, place: int) -> bool:

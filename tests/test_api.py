@@ -19,7 +19,16 @@ from scipy.special import expit
 from starlette.testclient import TestClient
 from stories import document, key, save, story
 
-from recommender.api import app_factory, create_app, curation, curation_schemas, learned, schemas, searching
+from recommender.api import (
+    app_factory,
+    auditing,
+    create_app,
+    curation,
+    curation_schemas,
+    learned,
+    schemas,
+    searching,
+)
 from recommender.api.caching import control, max_age
 from recommender.api.opening import Opening
 from recommender.articles import Article
@@ -537,6 +546,7 @@ STATUSES = {
     "DELETE /curation": {"200", "401", "403", "404", "422", "503"},
     "POST /curation/undo": {"200", "401", "403", "404", "413", "422", "503"},
     "GET /curation": {"200", "401", "403", "404", "422", "503"},
+    "GET /curation/audit": {"200", "401", "403", "422", "503"},
     "POST /articles": {"200", "401", "403", "413", "422", "503"},
     "POST /events": {"204", "401", "403", "413", "422", "503"},
     "DELETE /articles": {"204", "401", "403", "404", "422", "503"},
@@ -590,9 +600,8 @@ def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> An
     content, *_ = operation["responses"][status]["content"].values()
     name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
     assert name in openapi["components"]["schemas"]
-    return next(
-        getattr(one, name) for one in (schemas, curation_schemas, learned, searching) if hasattr(one, name)
-    )
+    described = (schemas, curation_schemas, auditing, learned, searching)
+    return next(getattr(one, name) for one in described if hasattr(one, name))
 
 
 def test_every_response_is_described_with_an_example_of_it(openapi: dict[str, Any]) -> None:
@@ -635,9 +644,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
-        "articles", "clear", "count", "curate", "curation", "drafted", "evaluation", "fragment", "live",
-        "metrics", "models", "publish", "ready", "related", "remove", "search",
-        "undo",
+        "articles", "audit", "clear", "count", "curate", "curation", "drafted", "evaluation", "fragment",
+        "live", "metrics", "models", "publish", "ready", "related", "remove", "search", "undo",
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,27 @@ def test_the_evaluation_is_of_the_model_that_is_served(
     reliability, queries = answer["report"]["reliability"], answer["report"]["queries"]
     assert 0 < reliability["shown"]["pairs"] <= 10 * queries < reliability["scored"]["pairs"]
     assert answer["data"] == manifest["data"]
+
+
+def test_how_many_stories_have_a_list_and_when_the_newest_came_out(store_url: str) -> None:
+    def facts() -> tuple[int, str | None]:
+        answer = ask(client, "/evaluation")
+        return answer["stories"], answer["newest"]
+
+    with Store.open(store_url) as store, TestClient(create_app(Settings(store=store_url))) as client:
+        assert facts() == (0, None)
+        save(store, document(story("old", day=1)), document(story("undated", day=None)))
+        assert facts() == (0, "2020-01-02T00:00:00Z")
+        old = store.find("https://news.example/old")
+        assert old is not None
+        store.publish("m1", [(old.id, b"")])
+        save(
+            store,
+            document(story("new", day=2)),
+            document(story("gone", day=3, removed=True)),
+            document(story("future", published_at=datetime(2300, 1, 1, tzinfo=UTC))),
+        )
+        assert facts() == (1, "2020-01-03T00:00:00Z")
 
 
 def test_what_no_report_is_of_is_said(client: TestClient, store: Store) -> None:

@@ -55,8 +55,8 @@ def test_stories_are_named_and_unknown_ids_left_out(store: Store) -> None:
     a, gone = ids_of(store, "a", "gone")
     with store.audited() as read:
         assert read.stories([gone, a, 10**9]) == {
-            a: ("https://www.news.example/a", "Title of a", 1_577_836_800 + 86_400),
-            gone: ("https://www.news.example/gone", "Title of gone", None),
+            a: ("https://www.news.example/a", "Title of a", 1_577_836_800 + 86_400, False),
+            gone: ("https://www.news.example/gone", "Title of gone", None, True),
         }
         assert read.stories([]) == {}
 

@@ -91,3 +91,17 @@ def test_removed_stories_are_left_out(store: Store) -> None:
     for name in "bd":
         save(store, document(replace(story(name), removed=True), origin=name))
     assert told(store) == [("a", 0, "c")]
+
+
+def test_what_an_editor_ordered_about_is_left_out_whichever_way(store: Store) -> None:
+    publish(store, {"a": [("b", 0.9, 0, 0), ("c", 0.8, 0, 0), ("d", 0.7, 0, 0)]})
+    store.curate(id_of(store, "a"), id_of(store, "b"), "pin", by="", at=1)
+    store.curate(id_of(store, "c"), id_of(store, "a"), "block", by="", at=1)
+    assert told(store) == [("a", 0, "d")]
+    store.curate(id_of(store, "c"), id_of(store, "a"), "clear", by="", at=2)
+    assert told(store) == [("a", 0, "cd")]
+
+
+def test_a_link_of_any_score_counts_and_hides_its_copies(store: Store) -> None:
+    publish(store, {"a": [("b", 0.9, 0, 3), ("c", 0.8, 0, 0), ("d", 0.1, 1, 3), ("e", 0.05, 2, 0)]})
+    assert told(store) == [("a", 2, "c")]

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 import recommender
 from recommender import web
 from recommender.api import (
+    auditing,
     curation,
     describing,
     events,
@@ -182,6 +183,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     fragment.install(app)
     searching.install(app)
     curation.install(app)
+    auditing.install(app)
     posting.install(app)
     events.install(app)
     app.direct = {route.path: route.answer for route in app.routes if isinstance(route, QueryRoute)}

@@ -150,6 +150,10 @@ class Evaluation(_Told):
 
     model: str | None = Field(description="It, or `default`; null before the first recompute.")
     generation: int | None
+    stories: int = Field(description="Stories that have a list in it; 0 before the first recompute.")
+    newest: datetime | None = Field(
+        description="When the newest story came out, listed or not; null if none has a date."
+    )
     trained: datetime | None
     data: Data | None
     report: Report | None
@@ -189,6 +193,8 @@ _MODELS: Final = {
 _EVALUATION: Final = {
     "model": _ID,
     "generation": 7,
+    "stories": 12_431,
+    "newest": "2026-09-03T04:41:00Z",
     "trained": "2026-09-03T03:15:02Z",
     "data": _DATA | {"linked_stories": 2_815, "until": "2026-09-02T21:40:00Z", "fingerprint": "1f3a9c0b6d5e"},
     "report": {

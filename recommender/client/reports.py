@@ -144,3 +144,5 @@ class Evaluation(Answer):
     data: Data | None
     report: Report | None
     note: str | None = None
+    stories: int | None = None
+    newest: datetime | None = None

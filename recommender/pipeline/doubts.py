@@ -130,8 +130,8 @@ class Audit:
         }
 
     def _story(self, story: int) -> dict[str, Any]:
-        url, title, published_at = self.stories[story]
-        return {"url": url, "title": title, "publishedDateTime": moment(published_at)}
+        named = self.stories[story]
+        return {"url": named.url, "title": named.title, "publishedDateTime": moment(named.published_at)}
 
 
 def moment(seconds: int | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from recommender.articles import iso
 from recommender.errors import InvalidOrder, UnknownStory
+from recommender.service.auditing import Auditor
 from recommender.store import Found, Kind, Named, Record, Store, in_force
 from recommender.urls import canonical
 
@@ -73,13 +74,15 @@ class Desk:
 
     Stories are named by their URL in any form.  ``by`` is who orders, ``""``
     for nobody in particular; ``clock`` tells the time in seconds since 1970
-    (UTC).  Methods raise InvalidURL, UnknownStory, and StoreUnavailable or
-    StoreLocked when the store does not answer.
+    (UTC).  ``auditor`` tells what deserves a look.  Methods raise InvalidURL,
+    UnknownStory, and StoreUnavailable or StoreLocked when the store does not
+    answer.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
+        self.auditor = Auditor(store, clock)
 
     def curate(self, url: str, other: str, kind: Kind, slot: int | None = None, by: str = "") -> Curation:
         """Pin a story into the list of another, or block it from there.

@@ -47,16 +47,20 @@ def models(store: Store, root: pointing.Root) -> dict[str, Any]:
     return {"active": active, "served": served, "models": listed}
 
 
-def evaluation(store: Store) -> dict[str, Any]:
+def evaluation(store: Store, now: int) -> dict[str, Any]:
     """Give the report of the model whose lists are served, as ``train`` recorded it.
 
     ``report`` is ``None``, and ``note`` says why, for the default ranker, for a
     model that was trained elsewhere, and before the first recompute.
+    ``stories`` have a list; ``newest`` is when the last one came out, of those
+    that have until ``now`` (seconds since 1970, UTC), listed or not.
     """
     generation = store.generation()
+    newest = next((_time(card.published_at) for _, card in store.near(now, None, now, 1)), None)
     if generation is None:
-        return _evaluation(note="nothing was recomputed yet")
+        return _evaluation(newest=newest, note="nothing was recomputed yet")
     told: dict[str, Any] = {"model": generation.model, "generation": generation.id}
+    told |= {"stories": generation.stories, "newest": newest}
     if generation.model == pointing.DEFAULT:
         note = (
             "served by the default ranker, which has learned nothing here; reports of others name it beside"
@@ -74,6 +78,8 @@ def _evaluation(
     *,
     model: str | None = None,
     generation: int | None = None,
+    stories: int = 0,
+    newest: str | None = None,
     trained: str | None = None,
     data: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
@@ -82,6 +88,8 @@ def _evaluation(
     return {
         "model": model,
         "generation": generation,
+        "stories": stories,
+        "newest": newest,
         "trained": trained,
         "data": data,
         "report": report,
@@ -98,5 +106,5 @@ def _active(root: pointing.Root) -> str | None:
         return None
 
 
-def _time(seconds: int) -> str | None:
-    return iso(datetime.fromtimestamp(seconds, UTC))
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))

@@ -238,7 +238,7 @@ class Service:
 
     def evaluation(self) -> dict[str, Any]:
         """Tell how good the served model is; see ``learned.evaluation``."""
-        return learned.evaluation(self._store)
+        return learned.evaluation(self._store, int(self._clock()))
 
     def missing(self) -> dict[str, str]:
         """Tell what answers still need, ``stories`` or ``generation``, and what to do about it.

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Connection, select
 
 from recommender.store import reading
-from recommender.store.curation import all_orders
+from recommender.store.curation import Orders, all_orders
 from recommender.store.database import chunks
 from recommender.store.reading import Generation
 from recommender.store.schema import aliases, articles, links, origins
@@ -46,6 +46,7 @@ class Named(NamedTuple):
     url: str
     title: str
     published_at: int | None
+    removed: bool = False
 
 
 _target = articles.alias("target")
@@ -74,7 +75,7 @@ _LINKS = (
 _TARGETS = select(links.c.source_id, aliases.c.article_id).join_from(
     links, aliases, aliases.c.key == links.c.target_key
 )
-_STORIES = select(articles.c.id, articles.c.url, articles.c.published_at, articles.c.card)
+_STORIES = select(articles.c.id, articles.c.url, articles.c.published_at, articles.c.removed, articles.c.card)
 
 
 class AuditReader:
@@ -100,12 +101,16 @@ class AuditReader:
 
     def blocks(self) -> dict[int, frozenset[int]]:
         """Read which stories an editor keeps out of the list of each, by id."""
-        return {story: blocks for story, (_, blocks) in all_orders(self._connection).items() if blocks}
+        return {story: blocks for story, (_, blocks) in self.orders().items() if blocks}
+
+    def orders(self) -> dict[int, Orders]:
+        """Read what editors ordered that is in force, by story."""
+        return all_orders(self._connection)
 
     def stories(self, ids: Sequence[int]) -> dict[int, Named]:
         """Read what stories are called, by id, those removed too; unknown ids are left out."""
         return {
-            row.id: Named(row.url, orjson.loads(row.card)["title"], row.published_at)
+            row.id: Named(row.url, orjson.loads(row.card)["title"], row.published_at, row.removed)
             for chunk in chunks(ids)
             for row in self._connection.execute(_STORIES.where(articles.c.id.in_(chunk)))
         }
