@@ -34,6 +34,9 @@ SHARPNESS: Final = 10.0
 UNTAUGHT: Final = "blend×14d"
 """What ranks before anything is learned, and where links of several of its newsrooms are asked for."""
 
+UNTRAINED: Final = "untrained"
+"""What a list that is ranked by that alone is asked for by, to be held beside others."""
+
 
 def ranker(without: Sequence[str] = ()) -> Ranker:
     """Give the default ranker; where it learned from stories at ``without`` (URLs), one that did not."""
@@ -43,8 +46,16 @@ def ranker(without: Sequence[str] = ()) -> Ranker:
     if not taught:
         return _ranker(contents)
     if len(taught) > 1:
-        return _ranker({**contents, "weights": {UNTAUGHT: 1.0}})
+        return untrained()
     return _ranker(taught[0]["without"])
+
+
+def untrained() -> Ranker:
+    """Give what ranks without having learned: likeness of texts × exp(−days apart / 14).
+
+    Its order is the baseline's; its scores are no chances.
+    """
+    return _ranker({**_contents(), "weights": {UNTAUGHT: 1.0}})
 
 
 def hashes(urls: Iterable[str]) -> NDArray[np.uint64]:

@@ -195,6 +195,22 @@ def test_two_models_side_by_side(client: TestClient, store: Store, folder: Path,
     assert ask(client, url, "active").json()["model"] == name
 
 
+def test_the_baseline_goes_by_likeness_and_time_alone(client: TestClient, news: Corpus) -> None:
+    lists = {
+        model: [ask(client, news.urls[row], model, curated="off", explain="true").json() for row in ROWS]
+        for model in ("untrained", "default")
+    }
+    assert {answer["model"] for answer in lists["untrained"]} == {"untrained"}
+    for answer in lists["untrained"]:
+        parts = [item["why"]["parts"] for item in answer["items"]]
+        assert all(each["likeness"] > 0 for each in parts)
+        assert {name for each in parts for name, value in each.items() if value} == {"likeness", "base"}
+    first, other = (
+        [[item["webUrl"] for item in answer["items"]] for answer in answers] for answers in lists.values()
+    )
+    assert first != other
+
+
 def test_nothing_is_kept_of_it(client: TestClient, folder: Path, news: Corpus) -> None:
     name = models.active(folder / "models") or ""
     for _ in range(3):

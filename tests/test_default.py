@@ -17,7 +17,7 @@ import pytest
 
 from recommender import default
 from recommender.corpus import Corpus
-from recommender.default import SHARPNESS, UNTAUGHT, hashes, ranker
+from recommender.default import SHARPNESS, UNTAUGHT, hashes, ranker, untrained
 from recommender.engine import local
 from recommender.evaluation import BASELINES, Scores, Split, baseline, cold
 from recommender.features import NAMES
@@ -120,6 +120,7 @@ def test_it_is_not_measured_on_stories_it_learned_from(known: dict[str, Any]) ->
     # Nothing is learned without two of them.
     both = ["https://radio.example/1", "https://paper.example/1"]
     assert weighed(both) == ({UNTAUGHT: 1.0}, 2.0)
+    assert untrained().weights.tolist() == ranker(without=both).weights.tolist()
 
 
 def test_what_is_written_is_what_is_read(known: dict[str, Any]) -> None:

@@ -43,7 +43,8 @@ class RelatedQuery(Options, StoryQuery):
         min_length=1,
         max_length=64,
         description="Rank by this model, and not by the one of the lists that are served: an id of /models, "
-        "default, or active. To compare the two; it takes milliseconds, and seconds the first time.",
+        "default, active, or untrained, which goes by likeness of texts and time alone. To compare the two; "
+        "it takes milliseconds, and seconds the first time.",
     )
 
 

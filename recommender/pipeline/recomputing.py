@@ -129,12 +129,14 @@ def active(root: models.Root) -> tuple[Search, Ranker, str]:
 
 
 def named(root: models.Root, name: str) -> tuple[Search, Ranker]:
-    """Give how the model of that name searches and ranks; ``default`` is in no folder.
+    """Give how the model of that name searches and ranks; ``default`` and ``untrained`` are in no folder.
 
     Raises as ``models.load``.
     """
     if name == default.NAME:
         return SEARCH, default.ranker()
+    if name == default.UNTRAINED:
+        return SEARCH, default.untrained()
     model = models.load(root, name)
     return model.search, model.ranker
 
