@@ -24,6 +24,7 @@ TITLES = {
     "serving": "Answering",
     "drafts": "Answering for a draft",
     "following": "Stories that come",
+    "painting": "The page",
     "dask": "On several machines",
 }
 """Sections in the order of the page; others come after them under their own names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,22 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import Watched, browsing, needs_chromium
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from stories import document, save, story
 from test_newsroom_day import Newsroom, serving
 
+import recommender.web
+from benchmarks import painting
 from recommender.articles import Image
+from recommender.pipeline.doubts import Reason
 from recommender.pipeline.recomputing import recompute
 from recommender.store import Store
 from recommender.web.serving import File
 
 pytestmark = needs_chromium
+
+NOWHERE = "https://www.news.example/<b>nowhere</b>"
+LATER = "The bridge of the year 2300"
 
 TITLES = {
     "bridge": "The old bridge closes for repairs",
@@ -55,7 +62,10 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
             for place, (name, title) in enumerate(TITLES.items())
         }
         save(opened, *(document(one) for one in made.values()))
-        save(opened, document(made["bridge"], made["cats"], origin="links"))
+        later = story("later", title=LATER, published_at=datetime(2300, 1, 1, tzinfo=UTC))
+        save(opened, document(later))
+        save(opened, document(made["bridge"], origin="links", links=[made["cats"].key, NOWHERE]))
+        save(opened, document(made["emoji"], origin="more links", links=[later.key]))
         _, secret = opened.keys.add("desk", ["admin"])
         recompute(opened, folder / "models")
     with pytest.MonkeyPatch.context() as environment:
@@ -109,7 +119,9 @@ def test_a_story_is_shown_with_its_related_stories(newsroom: Newsroom, page: Pag
     first = page.locator("#lists li").first
     expect(first).to_contain_text("editors’ link")
     expect(first).to_contain_text(TITLES["cats"])
-    expect(page.locator("#health")).to_contain_text("default")
+    expect(page.locator("#health")).to_have_text(
+        "Model default rankerNot evaluated yetGeneration 110 storiesNewest: Jan 9, 2020"
+    )
     accessible(page)
 
 
@@ -193,6 +205,36 @@ def test_two_models_stand_side_by_side(newsroom: Newsroom, page: Page) -> None:
     accessible(page)
 
 
+def test_a_baseline_stands_beside_and_is_called_one(newsroom: Newsroom, page: Page) -> None:
+    page.goto(of(newsroom, "bridge"))
+    page.get_by_label("Beside").select_option("untrained baseline")
+    expect(page.get_by_role("heading", name="By untrained baseline")).to_be_visible(timeout=30_000)
+    assert "beside=untrained" in page.url
+    assert sorted(titles(page, 0)) == sorted(titles(page, 1))
+
+
+def test_where_two_lists_differ_is_told_of_every_story(newsroom: Newsroom, page: Page) -> None:
+    """The other list has the first two the other way round, and its third elsewhere than in a list."""
+
+    def differ(route: Route) -> None:
+        answer = route.fetch(url=route.request.url.replace("&model=untrained", "")).json()
+        first, second, third, *rest = answer["items"]
+        third |= {"title": "A stranger", "webUrl": "https://www.news.example/stranger"}
+        items = [second | {"rank": 1}, first | {"rank": 2}, third, *rest]
+        route.fulfill(json=answer | {"model": "m7", "items": items})
+
+    page.route("**/related?*model=untrained*", differ)
+    page.goto(of(newsroom, "bridge", beside="untrained"))
+    expect(page.locator("#lists section")).to_have_count(2)
+    for place in (0, 1):
+        items = page.locator("#lists section").nth(place).locator("li")
+        said = [items.nth(number).locator(".tag").all_inner_texts() for number in range(4)]
+        assert [[tag for tag in tags if "beside" in tag or "only" in tag] for tags in said] == [
+            ["beside: 2"], ["beside: 1"], ["only here"], [],
+        ]  # fmt: skip
+    accessible(page)
+
+
 def test_an_address_that_no_story_has(newsroom: Newsroom, watched: Watched) -> None:
     watched.page.goto(of(newsroom, "nobody"))
     expect(watched.page.get_by_role("status")).to_have_text("No story answers to this address.")
@@ -246,6 +288,86 @@ def test_a_wrong_key_is_told_of(newsroom: Newsroom, watched: Watched) -> None:
     watched.troubles.clear()
 
 
+def enter(page: Page, key: str) -> None:
+    page.get_by_text("Edit", exact=True).click()
+    page.get_by_label("Your key").fill(key)
+    page.get_by_role("button", name="Use it").click()
+
+
+def test_an_editor_sees_what_deserves_a_look_and_settles_it(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    page.get_by_text("Edit", exact=True).click()
+    expect(page.locator("#audit")).to_be_empty()
+    page.get_by_label("Your key").fill(newsroom.key)
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_role("heading", name="What deserves a look")).to_be_visible()
+    audit = page.locator("#audit")
+    audit.get_by_text("Dead links: 1").click()
+    expect(audit).to_contain_text(f"{TITLES['bridge']} → {NOWHERE}")
+    audit.get_by_text("Links that readers cannot follow: 1").click()
+    accessible(page)
+    expect(audit.get_by_role("button", name="Pin:")).to_have_count(0)
+    audit.get_by_role("button", name=f"Block: {LATER}").click()
+    expect(page.get_by_role("status")).to_have_text(f"Blocked: {LATER}")
+    expect(audit.get_by_role("button", name="Block:")).to_have_count(0)
+    assert page.evaluate("document.activeElement.textContent").startswith("Links that readers cannot follow")
+    audit.get_by_role("button", name="Look again").click()
+    expect(audit.locator("details")).to_have_count(1)
+    audit.get_by_text("Dead links: 1").click()
+    audit.get_by_role("link", name=TITLES["bridge"]).click()
+    expect(page.locator("#story h2")).to_have_text(TITLES["bridge"])
+
+
+def concern(reason: str, source: str, target: str, cures: list[str]) -> dict[str, Any]:
+    named = [{"url": f"https://www.news.example/{name}", "title": TITLES[name]} for name in (source, target)]
+    told = {"reason": reason, "detail": "", "score": 0.913, "better": 31, "key": named[1]["url"]}
+    return told | {"source": named[0], "target": named[1], "cures": cures}
+
+
+def test_stories_that_look_unlinked_are_pinned_by_keys_alone(newsroom: Newsroom, page: Page) -> None:
+    page.route(
+        "**/curation/audit",
+        lambda route: route.fulfill(
+            json={
+                "counts": {"dead": 0, "looks-wrong": 1, "unlinked": 1_234},
+                "items": [
+                    concern("looks-wrong", "cats", "rtl", ["block"]),
+                    concern("unlinked", "cats", "mayor", ["pin", "block"]),
+                    concern("unlinked", "cats", "hostile", ["pin", "block"]),
+                ],
+            }
+        ),
+    )
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(newsroom.address)
+    page.locator("#desk > summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type(newsroom.key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#audit details")).to_have_count(2)
+    wrong, unlinked = page.locator("#audit details").all()
+    tab_to(page, wrong.locator("summary"))
+    page.keyboard.press("Enter")
+    expect(wrong).to_contain_text("score 0.91 · after 31 that nobody linked")
+    expect(wrong.get_by_role("button", name="Pin:")).to_have_count(0)
+    tab_to(page, unlinked.locator("summary"))
+    page.keyboard.press("Enter")
+    expect(unlinked).to_contain_text("The first 2 of 1,234.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    accessible(page)
+    tab_to(page, unlinked.get_by_role("button", name=f"Pin: {TITLES['mayor']}"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text(f"Pinned: {TITLES['mayor']}")
+    expect(unlinked.get_by_role("button", name=f"Pin: {TITLES['hostile']}")).to_be_focused()
+    tab_to(page, unlinked.get_by_role("link", name=TITLES["cats"]), "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#lists li").first).to_contain_text(TITLES["mayor"])
+    expect(page.locator("#lists li").first).to_contain_text("pinned")
+    page.locator("#desk").get_by_role("button", name="Undo the last").click()
+    expect(page.locator("#lists li", has_text="pinned")).to_have_count(0)
+
+
 # For everyone
 
 
@@ -262,17 +384,26 @@ def test_it_fits_and_reads_at_any_width_in_both_schemes(
     accessible(page)
 
 
+def tab_to(page: Page, target: Locator, tab: str = "Tab") -> None:
+    for _ in range(60):
+        page.keyboard.press(tab)
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("60 times Tab do not lead there")
+
+
 def test_keys_alone_lead_to_a_related_story(newsroom: Newsroom, page: Page) -> None:
     page.goto(of(newsroom, "bridge"))
     expect(page.locator("#lists li").first).to_be_visible()
-    target = page.locator("#lists").get_by_role("link", name=TITLES["ferries"])
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if target.evaluate("element => element === document.activeElement"):
-            break
+    tab_to(page, page.locator("#lists").get_by_role("link", name=TITLES["ferries"]))
     page.keyboard.press("Enter")
     expect(page.locator("#story h2")).to_have_text(TITLES["ferries"])
     assert page.locator("#story").evaluate("element => element === document.activeElement")
+
+
+def direction(of: Locator) -> str:
+    told: str = of.evaluate("element => getComputedStyle(element).direction")
+    return told
 
 
 def test_what_is_hostile_is_text(newsroom: Newsroom, page: Page) -> None:
@@ -281,7 +412,10 @@ def test_what_is_hostile_is_text(newsroom: Newsroom, page: Page) -> None:
         expect(page.locator("#story h2")).to_have_text(TITLES[name])
     assert page.locator("#story script, #lists script, #lists h3 img").count() == 0
     page.goto(of(newsroom, "rtl"))
-    assert page.locator("#story h2").evaluate("element => getComputedStyle(element).direction") == "rtl"
+    assert direction(page.locator("#story h2")) == "rtl"
+    assert direction(page.locator("#lists h3").first) == "ltr"
+    page.goto(of(newsroom, "bridge"))
+    assert direction(page.locator("#lists h3", has_text=TITLES["rtl"])) == "rtl"
 
 
 def test_a_service_that_goes_away_is_told_of(newsroom: Newsroom, watched: Watched) -> None:
@@ -294,12 +428,151 @@ def test_a_service_that_goes_away_is_told_of(newsroom: Newsroom, watched: Watche
     watched.troubles.clear()
 
 
+def moving(page: Page) -> list[str]:
+    """Name the elements, in shadow roots too, whose looks change other than at once."""
+    found: list[str] = page.evaluate("""() => {
+      const inside = (one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])];
+      const all = (root) => [...root.querySelectorAll("*")].flatMap(inside);
+      const slow = ({ transitionDuration: turn, animationDuration: run, scrollBehavior: scroll }) =>
+        parseFloat(turn) > 0 || parseFloat(run) > 0 || scroll === "smooth";
+      return all(document).filter((one) => slow(getComputedStyle(one))).map((one) => one.tagName);
+    }""")
+    return found
+
+
+def test_nothing_moves_for_who_wants_nothing_to_move(
+    newsroom: Newsroom, publisher: Callable[..., str], page: Page
+) -> None:
+    page.goto(of(newsroom, "bridge"))
+    expect(page.locator("#lists li").first).to_be_visible()
+    assert "A" in moving(page)
+    page.emulate_media(reduced_motion="reduce")
+    assert moving(page) == []
+    page.goto(publisher())
+    expect(page.locator("main div a")).to_have_count(4)
+    assert moving(page) == []
+
+
+# Painting
+
+
+def test_all_scripts_are_asked_for_at_once(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    expect(page.locator("#health span").first).to_be_visible()
+    told = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+    loaded = {name for name in told if name.endswith(".js")}
+    first = page.evaluate("[...document.querySelectorAll('link[rel=modulepreload]')].map((one) => one.href)")
+    assert {*first, f"{newsroom.address}/web/page.js"} == loaded
+
+
+def test_what_measures_the_paint_sees_it(newsroom: Newsroom, browser: Browser) -> None:
+    rows = painting.measured(browser, newsroom.address, ["https://www.news.example/bridge"], loads=1)
+    assert [row["system"] for row in rows] == ["/", "/?url=…"]
+    assert all(0 < row["median_ms"] <= row["worst_ms"] for row in rows)
+
+
+# Languages
+
+
+def spoken(page: Page, newsroom: Newsroom, language: str) -> Any:
+    """Read a language's texts, a function as its name."""
+    page.goto(newsroom.address)
+    return page.evaluate(
+        """async (path) => {
+          const told = (value) => typeof value === "object" && !Array.isArray(value)
+            ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, told(each)]))
+            : typeof value === "function" ? `function of ${value.length}` : value;
+          return told((await import(path)).strings);
+        }""",
+        f"/web/strings.{language}.js",
+    )
+
+
+def shape(texts: Any) -> Any:
+    if isinstance(texts, dict):
+        return {name: shape(text) for name, text in texts.items()}
+    if isinstance(texts, list):
+        return [shape(text) for text in texts]
+    return texts if texts.startswith("function of") else bool(texts)
+
+
+def test_every_language_says_everything(newsroom: Newsroom, page: Page) -> None:
+    page.goto(newsroom.address)
+    languages = page.evaluate("import('/web/strings.js').then((module) => module.LANGUAGES)")
+    files = (Path(recommender.web.__file__).parent / "static").glob("strings.*.js")
+    assert sorted(languages) == sorted(file.name.split(".")[1] for file in files) == ["de", "en"]
+    english, *others = (spoken(page, newsroom, language) for language in ("en", "de"))
+    for other in others:
+        assert shape(other) == shape(english)
+    keys = page.evaluate(
+        """() => [...document.querySelectorAll("[data-string], [data-label], [data-hint]")]
+          .flatMap(({ dataset }) => [dataset.string, dataset.label, dataset.hint]).filter(Boolean)"""
+    )
+    assert set(keys) == set(english["page"])
+    assert set(english["concerns"]) == {*Reason, "unlinked"}
+
+
+def test_the_page_speaks_german_where_it_is_asked_to(newsroom: Newsroom, page: Page) -> None:
+    page.goto(of(newsroom, "bridge", lang="de"))
+    expect(page.get_by_role("heading", name="Verwandte Artikel")).to_have_count(2)
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert page.locator("html").get_attribute("dir") == "ltr"
+    expect(page.locator("#options")).to_contain_text("vor dem Artikel")
+    expect(page.get_by_placeholder("Wörter daraus oder eine seiner Adressen")).to_be_visible()
+    expect(page.locator("#lists")).to_contain_text("Wertung 0,")
+    expect(page.locator("#health")).to_contain_text("Der neueste: 09.01.2020")
+    accessible(page)
+    link = page.locator("#lists").get_by_role("link", name=TITLES["ferries"])
+    assert "lang=de" in (link.get_attribute("href") or "")
+    link.click()
+    expect(page.locator("#story h2")).to_have_text(TITLES["ferries"])
+    assert "lang=de" in page.url
+    page.get_by_role("link", name="Verwandte Artikel").click()
+    expect(page.get_by_text("Einen Entwurf ausprobieren")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("browsers", "asked", "lang"), [("de-AT", "", "de-AT"), ("de-AT", "en", "en"), ("fr-FR", "xx_", "en")]
+)
+def test_the_language_is_the_browser_s_unless_asked_for(
+    newsroom: Newsroom, browser: Browser, browsers: str, asked: str, lang: str
+) -> None:
+    with browser.new_context(locale=browsers) as context:
+        page = context.new_page()
+        page.goto(f"{newsroom.address}/?lang={asked}")
+        expect(page.locator("html")).to_have_attribute("lang", lang)
+        title = {"de": "Verwandte Artikel", "en": "Related stories"}[lang[:2]]
+        expect(page).to_have_title(title)
+
+
+def test_a_language_may_be_written_from_right_to_left(newsroom: Newsroom, page: Page) -> None:
+    def mirrored(route: Route) -> None:
+        body = route.fetch().text()
+        assert 'direction: "ltr"' in body
+        route.fulfill(content_type="text/javascript", body=body.replace('"ltr"', '"rtl"'))
+
+    page.route("**/strings.de.js", mirrored)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(of(newsroom, "bridge", lang="de"))
+    expect(page.locator("#lists li").first).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    assert direction(page.locator("#options")) == "rtl"
+    assert direction(page.locator("#story h2")) == "ltr"
+    box = page.locator("h1").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] == pytest.approx(304, abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    accessible(page)
+
+
 # The widget
 
-EMBEDDED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A story</title>
+EMBEDDED = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>A story</title>
+<style>{style}</style>
 <main><h1>A story</h1><p>Text.</p>
 <script async src="{service}/widget.js" data-url="https://www.news.example/bridge" data-limit="4"
   {more}></script>
+<section id="place"></section>
 <p id="after">After.</p></main></html>"""
 
 
@@ -310,8 +583,9 @@ def publisher(tmp_path: Path, newsroom: Newsroom) -> Iterator[Callable[..., str]
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
-        def publish(more: str = "", service: str = newsroom.address) -> str:
-            (tmp_path / "story.html").write_text(EMBEDDED.format(service=service, more=more))
+        def publish(more: str = "", lang: str = "en", style: str = "") -> str:
+            told = EMBEDDED.format(service=newsroom.address, more=more, lang=lang, style=style)
+            (tmp_path / "story.html").write_text(told)
             return f"http://127.0.0.1:{server.server_port}/story.html"
 
         yield publish
@@ -349,6 +623,100 @@ def test_the_widget_reserves_its_place(publisher: Callable[..., str], page: Page
     assert before is not None
     assert after is not None
     assert before["y"] == pytest.approx(after["y"], abs=1)
+
+
+SHIFTS = """globalThis.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries().map((one) => one.value)))
+  .observe({ type: "layout-shift", buffered: true });"""
+
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))"
+
+
+def test_nothing_shifts_when_the_widget_is_filled(publisher: Callable[..., str], page: Page) -> None:
+    waiting: list[Route] = []
+    page.route("**/related?**", lambda route: waiting.append(route))
+    page.add_init_script(SHIFTS)
+    with page.expect_request("**/related?**"):
+        page.goto(publisher())
+    page.evaluate(PAINTED)
+    before = page.evaluate("shifts")
+    waiting[0].continue_()
+    expect(page.locator("main div a")).to_have_count(4)
+    expect(page.locator("main div img").first).to_be_visible()
+    page.evaluate(PAINTED)
+    assert page.evaluate("shifts") == before
+    page.evaluate("document.body.style.paddingTop = '9rem'")
+    page.wait_for_function("seen => shifts.length > seen", arg=len(before))  # what shifts is seen
+
+
+def test_nothing_shifts_at_all_where_its_place_is_kept(publisher: Callable[..., str], page: Page) -> None:
+    waiting: list[Route] = []
+    page.route("**/widget.js", lambda route: waiting.append(route))
+    page.add_init_script(SHIFTS)
+    reserved = "#place { min-height: calc(4 * 6rem + 2rem) }"
+    page.goto(publisher('data-target="#place"', style=reserved), wait_until="commit")
+    expect(page.locator("#after")).to_be_visible()
+    page.evaluate(PAINTED)
+    waiting[0].continue_()
+    expect(page.locator("#place a")).to_have_count(4)
+    page.evaluate(PAINTED)
+    assert page.evaluate("shifts") == []
+
+
+def style(of: Locator, name: str) -> str:
+    told: str = of.evaluate("(element, name) => getComputedStyle(element).getPropertyValue(name)", name)
+    return told
+
+
+def test_the_widget_is_as_dark_as_the_page(publisher: Callable[..., str], page: Page) -> None:
+    address = publisher(style=":root { color-scheme: light dark }")
+    seen = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.goto(address)
+        title = page.locator("main div b").first
+        expect(title).to_be_visible()
+        assert style(title, "color") == style(page.locator("#after"), "color")
+        assert style(page.locator("main > div"), "background-color") == "rgba(0, 0, 0, 0)"
+        seen.add((style(title, "color"), style(page.locator("main div li").first, "border-top-color")))
+        accessible(page)
+    assert len(seen) == 2
+
+
+def test_variables_change_the_looks_of_the_widget_and_nothing_else_does(
+    publisher: Callable[..., str], page: Page
+) -> None:
+    theme = """main { --related-font: italic 20px monospace; --related-color: rgb(1, 2, 3);
+      --related-background: rgb(250, 251, 252); --related-line: rgb(4, 5, 6); --related-accent: rgb(7, 8, 9);
+      --related-gap: 17px; --related-radius: 9px } li { display: none } b { color: red }"""
+    page.goto(publisher(style=theme))
+    link = page.locator("main div a").first
+    expect(link).to_be_visible()
+    host, item, title = (page.locator(one) for one in ("main > div", "main div li", "main div b"))
+    assert style(host, "background-color") == "rgb(250, 251, 252)"
+    assert style(host, "font").startswith("italic 20px")
+    assert style(title.first, "color") == "rgb(1, 2, 3)"
+    assert style(item.first, "border-top-color") == "rgb(4, 5, 6)"
+    assert style(link, "gap") == "17px"
+    assert style(page.locator("main div img").first, "border-radius") == "9px"
+    page.keyboard.press("Tab")
+    assert style(link, "outline-color") == "rgb(7, 8, 9)"
+
+
+@pytest.mark.parametrize(
+    ("lang", "date"), [("de", "09.01.2020"), ("en_US", "Jan 9, 2020"), ("no language", "Jan 9, 2020")]
+)
+def test_the_widget_says_its_heading_and_what_stories_say(
+    publisher: Callable[..., str], page: Page, lang: str, date: str
+) -> None:
+    page.goto(publisher('data-heading="Weiterlesen"', lang=lang))
+    expect(page.locator("main div a")).to_have_count(4)
+    root = page.locator("main div section")
+    assert root.locator("h2").inner_text() == "Weiterlesen"
+    assert root.locator("a").first.inner_text().split("\n") == [TITLES["cats"], f"News · {date}"]
+    assert len(root.inner_text().split("\n")) == 1 + 2 * 4
+    said = "root => [root, ...root.querySelectorAll('*')].map((one) => one.title || one.alt || one.ariaLabel)"
+    assert not any(root.evaluate(said))
 
 
 def test_where_the_widget_stands_and_what_it_is_called(publisher: Callable[..., str], page: Page) -> None:

@@ -1,5 +1,5 @@
 /* Stories as cards.  All that comes from a story is text, and its addresses are links only if they are http. */
-import { strings } from "./strings.js";
+import { age, chosen, number, strings } from "./strings.js";
 
 export function make(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -9,13 +9,16 @@ export function make(name, properties = {}, ...children) {
 
 export const isWeb = (address) => /^https?:\/\//i.test(address || "");
 
-export function age(moment) {
-  const date = moment ? new Date(moment) : null;
-  if (!date || isNaN(date)) return "";
-  const days = Math.round((date - Date.now()) / 86_400_000);
-  const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-  if (Math.abs(days) < 31) return relative.format(days, "day");
-  return date.toLocaleDateString(undefined, { dateStyle: "medium" });
+/* A link to the list of the story at `url`; `open` is called with it where it is followed in this tab. */
+export function link(url, open, ...children) {
+  const there = new URLSearchParams(chosen ? { url, lang: chosen } : { url });
+  const made = make("a", { href: `?${there}` }, ...children);
+  made.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    open(url);
+  });
+  return made;
 }
 
 /* A text with some terms marked, each a word or two that follow each other, whatever their case. */
@@ -54,22 +57,12 @@ function picture(story) {
 export function card(story, { level = "h3", terms = [], open = null, facts = [], extra = [] } = {}) {
   const title = make(level, { dir: "auto" });
   const text = marked(story.title, terms);
-  if (open) {
-    const link = make("a", { href: `?${new URLSearchParams({ url: story.webUrl })}` }, text);
-    link.addEventListener("click", (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-      event.preventDefault();
-      open(story.webUrl);
-    });
-    title.append(link);
-  } else {
-    title.append(text);
-  }
+  title.append(open ? link(story.webUrl, open, text) : text);
   const from = story.provider && (story.provider.name || story.provider.domain);
   const line = make("p", { className: "facts", dir: "auto" });
   line.append([from, age(story.publishedDateTime), (story.topics || []).slice(0, 5).join(", ")].filter(Boolean).join(" · "));
   if (isWeb(story.webUrl)) {
-    line.append(" ", make("a", { href: story.webUrl, rel: "noopener noreferrer", target: "_blank", textContent: "↗", ariaLabel: "Read it where it was published" }));
+    line.append(" ", make("a", { href: story.webUrl, rel: "noopener noreferrer", target: "_blank", textContent: "↗", ariaLabel: strings.published }));
   }
   const excerpt = make("p", { dir: "auto" }, marked(story.excerpt || "", terms));
   const image = picture(story);
@@ -83,7 +76,7 @@ function parts(values) {
   for (const [name, value] of Object.entries(values)) {
     const said = strings.parts[name] || name;
     const bar = make("meter", { min: 0, max: most, value: Math.abs(value), ariaLabel: said });
-    list.append(make("dt", { textContent: said }), make("dd", {}, bar), make("dd", { textContent: value.toFixed(2) }));
+    list.append(make("dt", { textContent: said }), make("dd", {}, bar), make("dd", { textContent: number(value, 2) }));
   }
   return list;
 }
@@ -92,7 +85,10 @@ function parts(values) {
 export function why(reasons, told) {
   if (!reasons) return null;
   const said = [];
-  if (reasons.days_apart !== null) said.push(make("p", { textContent: strings.apart(reasons.days_apart) }));
+  if (reasons.days_apart !== null) {
+    const days = Math.abs(reasons.days_apart);
+    said.push(make("p", { textContent: strings.apart(days, number(days, Number.isInteger(days) ? 0 : 1)) }));
+  }
   if (reasons.terms?.length) said.push(make("p", { textContent: `${strings.shared} ${reasons.terms.map((one) => one.term).join(", ")}` }));
   if (reasons.topics?.length) said.push(make("p", { textContent: `${strings.topics} ${reasons.topics.join(", ")}` }));
   if (reasons.co_curated?.length) said.push(make("p", { textContent: `${strings.linked} ${reasons.co_curated.map((one) => one.title).join("; ")}` }));
@@ -103,13 +99,15 @@ export function why(reasons, told) {
   return details;
 }
 
-export function item(story, { open, told, only = false, actions = [] }) {
+/* `only` where the list beside does not have it, `beside` its rank there where that is another. */
+export function item(story, { open, told, only = false, beside = null, actions = [] }) {
   const terms = (story.why?.terms || []).map((one) => one.term);
   const facts = [
-    make("span", { className: "tag", textContent: `${story.rank}` }),
+    make("span", { className: "tag", textContent: number(story.rank) }),
     make("span", { className: "tag", textContent: strings.sources[story.source] || story.source }),
-    story.score ? make("span", { className: "tag", textContent: strings.score(story.score) }) : null,
+    story.score ? make("span", { className: "tag", textContent: strings.score(number(story.score, 2)) }) : null,
     only ? make("span", { className: "tag", textContent: strings.only }) : null,
+    beside ? make("span", { className: "tag", textContent: strings.beside(number(beside)) }) : null,
   ];
   const doing = actions.length ? make("div", { className: "actions" }, ...actions) : null;
   const shown = card(story, { terms, open, facts, extra: [why(story.why, told), doing] });

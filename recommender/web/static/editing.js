@@ -1,11 +1,11 @@
 /* What an editor with a key does: pin by a button or by dragging, block, undo; and what was done. */
 import { make } from "./cards.js";
 import { curation, order, undo } from "./service.js";
-import { strings } from "./strings.js";
+import { number, strings } from "./strings.js";
 
 export class Desk {
-  /* `changed` is called when a list is another one, `say` with what a person should hear. */
-  constructor(element, changed, say) {
+  /* `changed` is called when a list is another one, `used` when a key was given, `say` with what a person should hear. */
+  constructor(element, { changed, used, say }) {
     this.form = element.querySelector("form");
     this.orders = element.querySelector("#orders");
     this.changed = changed;
@@ -21,6 +21,7 @@ export class Desk {
       sessionStorage.setItem("key", this.key);
       sessionStorage.setItem("by", this.by);
       changed();
+      used();
     });
   }
 
@@ -28,13 +29,16 @@ export class Desk {
     return this.key !== "";
   }
 
+  /* Do it and say so, or why not; whether it was done. */
   async do(told, work) {
     try {
       await work();
       await this.changed();
       this.say(told);
+      return true;
     } catch (error) {
       this.say(strings.refused(error.message));
+      return false;
     }
   }
 
@@ -52,14 +56,16 @@ export class Desk {
     return this.do(strings.undone, () => undo({ url, by: this.by }, this.key));
   }
 
+  button(said, title, work) {
+    return make("button", { type: "button", textContent: said, ariaLabel: `${said}: ${title}`, onclick: work });
+  }
+
   /* Buttons of an item of the list of the story at `url`. */
-  actions(url, item) {
+  actions(url, { webUrl, title, rank }) {
     if (!this.open) return [];
-    const button = (said, work) =>
-      make("button", { type: "button", textContent: said, ariaLabel: `${said}: ${item.title}`, onclick: work });
     return [
-      button(strings.pin, () => this.pin(url, item.webUrl, item.title, item.rank)),
-      button(strings.block, () => this.block(url, item.webUrl, item.title)),
+      this.button(strings.pin, title, () => this.pin(url, webUrl, title, rank)),
+      this.button(strings.block, title, () => this.block(url, webUrl, title)),
     ];
   }
 
@@ -97,10 +103,9 @@ export class Desk {
     if (!this.open || !url) return;
     try {
       const { history } = await curation(url, this.key);
-      const lines = history.map((line) => {
-        const entry = make("li", { dir: "auto" });
-        entry.append(line.undone ? make("s", { textContent: strings.order(line) }) : strings.order(line));
-        return entry;
+      const lines = history.map(({ action, slot, title, by, undone }) => {
+        const told = strings.order(strings.actions[action], slot && number(slot), title, by);
+        return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);
       });
       const back = make("button", { type: "button", textContent: strings.undo, onclick: () => this.undo(url) });
       this.orders.append(make("h2", { textContent: strings.history }), make("ul", {}, ...lines), back);

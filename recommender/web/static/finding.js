@@ -1,7 +1,7 @@
 /* The search box: stories as one types, chosen by arrows and Enter, or by a click. */
-import { age, make } from "./cards.js";
+import { make } from "./cards.js";
 import { search } from "./service.js";
-import { strings } from "./strings.js";
+import { age, strings } from "./strings.js";
 
 const PAUSE = 120; // milliseconds without a key, after which is looked
 

@@ -1,9 +1,10 @@
 /* The page: a story, its related stories and why; its state is in the address, so a link can be shared. */
+import { Audit } from "./auditing.js";
 import { card, item, make } from "./cards.js";
 import { Desk } from "./editing.js";
 import { finding } from "./finding.js";
 import * as service from "./service.js";
-import { strings } from "./strings.js";
+import { age, chosen, fill, number, strings } from "./strings.js";
 
 const of = (id) => document.getElementById(id);
 const options = of("options");
@@ -20,12 +21,14 @@ function state() {
 
 function go(change) {
   const next = { ...state(), ...change };
-  const given = Object.entries(next).filter(([, value]) => value !== "");
+  const given = Object.entries({ ...next, lang: chosen }).filter(([, value]) => value !== "");
   history.pushState(null, "", `?${new URLSearchParams(given)}`);
   return show();
 }
 
 const open = (url) => go({ url }).then(() => of("story").focus());
+
+const called = (model) => strings.models[model] || model;
 
 /* Mark in the story the words that it shares with the one whose reasons are looked at. */
 let asked = null;
@@ -34,16 +37,18 @@ const told = (terms) => {
 };
 
 function list(answer, other, editing) {
-  const theirs = other && new Set(other.items.map((one) => one.webUrl));
-  const shown = answer.items.map((one) =>
-    item(one, {
+  const theirs = new Map(other?.items.map((one) => [one.webUrl, one.rank]));
+  const shown = answer.items.map((one) => {
+    const rank = theirs.get(one.webUrl);
+    return item(one, {
       open,
       told,
-      only: Boolean(theirs) && !theirs.has(one.webUrl),
+      only: Boolean(other) && !rank,
+      beside: rank !== one.rank ? rank : null,
       actions: editing ? desk.actions(answer.url, one) : [],
-    }),
-  );
-  const heading = make("h2", { textContent: other ? strings.by(answer.model) : strings.related });
+    });
+  });
+  const heading = make("h2", { textContent: other ? strings.by(called(answer.model)) : strings.related });
   const entries = make("ol", {}, ...shown);
   if (editing) desk.sortable(answer.url, entries, answer.items);
   const nothing = shown.length ? null : make("p", { textContent: strings.nothing });
@@ -86,19 +91,26 @@ async function show() {
   }
 }
 
-const desk = new Desk(of("desk"), show, say);
+const desk = new Desk(of("desk"), { changed: show, used: () => audit.show(), say });
+const audit = new Audit(of("audit"), desk, open, say);
+of("desk").addEventListener("toggle", () => {
+  if (of("desk").open && !audit.shown) audit.show();
+});
 
 async function health() {
   const facts = [];
   try {
     const told = await service.evaluation();
     const system = told.report?.systems?.recommender;
-    facts.push(strings.health.model(told.model || "default"));
-    facts.push(system ? strings.health.ndcg(system) : strings.health.notEvaluated);
-    if (told.generation) facts.push(strings.health.generation(told.generation));
+    facts.push(strings.health.model(called(told.model || "default")));
+    const measured = system && [system.ndcg, ...system.interval].map((value) => number(value, 2));
+    facts.push(measured ? strings.health.ndcg(...measured) : strings.health.notEvaluated);
+    if (told.generation) facts.push(strings.health.generation(number(told.generation)));
+    facts.push(strings.health.stories(told.stories, number(told.stories)));
+    if (told.newest) facts.push(strings.health.newest(age(told.newest)));
     const { models } = await service.models();
-    for (const name of ["default", ...models.map((one) => one.id)]) {
-      options.elements.beside.append(make("option", { value: name, textContent: name }));
+    for (const name of ["default", "untrained", ...models.map((one) => one.id)]) {
+      options.elements.beside.append(make("option", { value: name, textContent: called(name) }));
     }
     options.elements.beside.value = state().beside;
   } catch {
@@ -125,5 +137,6 @@ of("draft").querySelector("form").addEventListener("submit", async (event) => {
   }
 });
 addEventListener("popstate", show);
+fill();
 show();
 health();

@@ -33,5 +33,6 @@ export const drafted = (draft) => send("POST", "related?explain=true", draft);
 export const models = () => ask("models");
 export const evaluation = () => ask("evaluation");
 export const curation = (url, key) => ask(`curation?${query({ url })}`, { headers: { "X-API-Key": key } });
+export const audit = (key) => ask("curation/audit", { headers: { "X-API-Key": key } });
 export const order = (body, key) => send("PUT", "curation", body, key);
 export const undo = (body, key) => send("POST", "curation/undo", body, key);

@@ -9,6 +9,13 @@
   const story = url || (canonical && canonical.href) || location.href;
   const service = new URL(".", script.src);
   const web = (address) => /^https?:\/\//i.test(address || "");
+  const day = (date, language) => {
+    try {
+      return date.toLocaleDateString(language, { dateStyle: "medium" });
+    } catch {
+      return day(date); // lang="en_US" is no language, and many pages have it
+    }
+  };
 
   const style = `
     :host { display: block; font: var(--related-font, inherit); color: var(--related-color, inherit);
@@ -60,9 +67,7 @@
     }
     const date = item.publishedDateTime && new Date(item.publishedDateTime);
     const facts = [item.provider && (item.provider.name || item.provider.domain)];
-    if (date && !isNaN(date)) {
-      facts.push(date.toLocaleDateString(document.documentElement.lang || undefined, { dateStyle: "medium" }));
-    }
+    if (date && !isNaN(date)) facts.push(day(date, document.documentElement.lang || undefined));
     link.append(make("span", {}, make("b", { dir: "auto", textContent: item.title }),
       make("small", { dir: "auto", textContent: facts.filter(Boolean).join(" · ") })));
     return make("li", {}, link);
