@@ -22,7 +22,8 @@ from recommender.api.evaluated import Readers, histogram
 from recommender.api.negotiation import prefers_html
 from recommender.settings import Settings
 from recommender.store import Count, Store
-from recommender.web import evaluation
+from recommender.web import evaluation, readers
+from recommender.web.plots import BOTTOM, TOP
 from recommender.web.readers import Histogram
 from recommender.web.serving import POLICY
 
@@ -324,6 +325,52 @@ def test_more_counts_than_a_page_reads(
     assert "There are too many counts of today for a page" in says(page(client), "clicks")
 
 
+def test_rates_that_nobody_can_tell_are_not_drawn() -> None:
+    """Pins stand first alone, a fifth look at the second rank, and all three of few links were clicked."""
+    rank = {"shown": 10, "clicked": 5, "ctr": 0.5, "examined": None, "interval": None}
+    group = {"shown": 10, "clicked": 5, "ctr": 0.5}
+    found = {
+        "shown": 20,
+        "clicked": 10,
+        "ranks": [rank | {"rank": 1}],
+        "sources": [
+            group | {"name": "pinned", "debiased": None, "interval": None},
+            group | {"name": "curated", "debiased": 5.0, "interval": (1.0, float("inf"))},
+            group | {"name": "model", "debiased": 0.3, "interval": (0.2, 0.4)},
+        ],
+        "models": [],
+    }
+    drawn = readers.clicked(found)
+    assert [title.text for title in drawn.iter("h3")] == ["Click-through by rank", "Click-through by source"]
+    assert [mark.findtext("title") for mark in drawn.iter("g")] == ["model: 50.0 %, at rank 1: 30.0 %"]
+    rows = [[cell.text for cell in row] for row in drawn.iter("tr")]
+    assert rows[-3:] == [
+        ["pinned", "10", "5", "50.0 %", "–", "–"],
+        ["curated", "10", "5", "50.0 %", "–", "too few clicks"],
+        ["model", "10", "5", "50.0 %", "30.0 %", "20.0 % – 40.0 %"],
+    ]
+
+
+def test_an_interval_without_an_end_does_not_stretch_the_others() -> None:
+    known = {"shown": 10, "clicked": 5, "ctr": 0.5}
+    ranks = [
+        known | {"rank": 1, "examined": 1.0, "interval": (1.0, 1.0)},
+        known | {"rank": 2, "examined": 0.5, "interval": (0.1, float("inf"))},
+    ]
+    found = {"shown": 20, "clicked": 10, "ranks": ranks, "sources": [], "models": []}
+    found["sources"] = [known | {"name": "model", "debiased": 0.5, "interval": (0.4, 0.6)}]
+    drawn = readers.clicked(found)
+    (looked,) = [plot for plot in drawn.iter("svg") if plot.get("aria-labelledby") == "clicks-examined-title"]
+    first, second = (float(circle.attrib["cy"]) for circle in looked.iter("circle"))
+    assert (first, second) == pytest.approx((TOP, (TOP + BOTTOM) / 2), abs=0.1)
+    assert "0.100 – ∞" in "".join(drawn.itertext())
+
+
+def test_a_warm_report_names_its_seed() -> None:
+    told = evaluation.asked({"protocol": "warm", "cut": None, "seed": 0, "queries": 5, "learned": True})
+    assert told == "Warm protocol, seed 0, 5 stories asked."
+
+
 def test_days_with_counts_are_told(store_url: str) -> None:
     with Store.open(store_url) as either:
         assert either.event_days(0) == {}
@@ -344,12 +391,12 @@ def test_what_took_long_is_kept_in_proportion_and_no_shorter_than_a_while(store:
         now, asked = now + 2, asked + 1  # two seconds
         return ""
 
-    readers = Readers(lambda: now)
-    first = readers.found(store, metrics)
+    slow = Readers(lambda: now)
+    first = slow.found(store, metrics)
     now += 2 * evaluated.REST - 0.1
-    assert readers.found(store, metrics) is first
+    assert slow.found(store, metrics) is first
     now += 0.2
-    assert readers.found(store, metrics) is not first
+    assert slow.found(store, metrics) is not first
     assert asked == 2
     quick = Readers(lambda: now)
     first = quick.found(store, lambda: "")
@@ -365,25 +412,25 @@ def test_one_looks_and_the_others_do_not_wait(store: Store) -> None:
         assert go_on.wait(10)
         return ""
 
-    readers = Readers()
-    looking = threading.Thread(target=readers.found, args=(store, metrics))
+    shared = Readers()
+    looking = threading.Thread(target=shared.found, args=(store, metrics))
     looking.start()
     assert begun.wait(10)
-    told = "".join(readers.found(store, metrics).clicks.itertext())
+    told = "".join(shared.found(store, metrics).clicks.itertext())
     go_on.set()
     looking.join()
     assert "Clicks are being counted: look again in a moment." in told
-    assert "No clicks have been counted" in "".join(readers.found(store, metrics).clicks.itertext())
+    assert "No clicks have been counted" in "".join(shared.found(store, metrics).clicks.itertext())
 
 
 def test_who_could_not_look_lets_the_next_one(store: Store) -> None:
     def fails() -> str:
         raise RuntimeError("no metrics")
 
-    readers = Readers()
+    shared = Readers()
     with pytest.raises(RuntimeError, match="no metrics"):
-        readers.found(store, fails)
-    assert readers.found(store, lambda: "").latency is None
+        shared.found(store, fails)
+    assert shared.found(store, lambda: "").latency is None
 
 
 # Latency

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from math import inf, isfinite
+from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from recommender.web import plots
@@ -21,7 +21,7 @@ _QUANTILES: Final = (0.5, 0.95, 0.99)
 class Histogram(NamedTuple):
     """How long answers took: ``counts`` of those of at most ``bounds`` seconds, both ascending.
 
-    The last bound is infinite.
+    The last bound is infinite, and there is at least one answer.
     """
 
     bounds: Sequence[float]
@@ -32,12 +32,10 @@ class Histogram(NamedTuple):
 
         Beyond the last finite bound nobody can tell: it is infinite.
         """
-        wanted, below, before = share * self.counts[-1], 0.0, 0.0
-        for bound, count in zip(self.bounds, self.counts, strict=True):
-            if count >= wanted and count > below:
-                return before + (bound - before) * (wanted - below) / (count - below)
-            below, before = count, bound
-        return inf
+        wanted = share * self.counts[-1]
+        place = next(at for at, count in enumerate(self.counts) if count > 0 and count >= wanted)
+        before, below = (self.bounds[place - 1], self.counts[place - 1]) if place else (0.0, 0.0)
+        return before + (self.bounds[place] - before) * (wanted - below) / (self.counts[place] - below)
 
 
 def clicked(found: Mapping[str, Any] | None, period: str = "") -> Element:
@@ -116,7 +114,10 @@ def _by_group(name: str, groups: Sequence[Mapping[str, Any]], first: int) -> Ele
         # Of few clicks a rate may be above 1, which no click-through is.
         sure = one["debiased"] is not None and round(max(one["debiased"], *one["interval"]), 3) <= 1
         value, interval = (one["debiased"], _pair(one["interval"])) if sure else (None, None)
-        columns.append(Bar(one["name"], one["ctr"], f"{one['name']}: {share(one['ctr'])}", value, interval))
+        said = "" if value is None else f", at rank {first}: {share(value)}"
+        columns.append(
+            Bar(one["name"], one["ctr"], f"{one['name']}: {share(one['ctr'])}{said}", value, interval)
+        )
     ends = [end for one in columns for end in (one.height, one.value or 0, *(one.interval or ()))]
     words = Words(f"clicks-{name}", title, "Bars as counted, squares with ranks taken out.")
     rows = [
