@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 from corpora import newsroom
 from test_cli import Result, run_in
+from test_durable import model
 
+from recommender.models import activate
 from recommender.store import Store
 from recommender.urls import canonical
 
@@ -76,7 +78,7 @@ def _limited() -> Iterator[None]:
 
 
 def lines(stories: range) -> str:
-    corpus, told = newsroom(), []
+    corpus, told = newsroom(30), []
     for row in stories:
         links = corpus.links[corpus.links[:, 0] == row, 1].tolist()
         told.append(
@@ -93,12 +95,13 @@ def lines(stories: range) -> str:
 
 @pytest.fixture(scope="module")
 def room(disk: Disk) -> Callable[..., Result]:
-    """A newsroom on that disk: imported, trained, recomputed, exported."""
+    """A newsroom on that disk: imported, with a model, recomputed, exported."""
     run = partial(run_in, disk.folder, "-q")
-    (disk.folder / "stories.jsonl").write_text(lines(range(200)))
-    (disk.folder / "more.jsonl").write_text(lines(range(200, 240)))
-    for verb in VERBS.values():
-        result = run(*verb[0])
+    (disk.folder / "stories.jsonl").write_text(lines(range(100)))
+    (disk.folder / "more.jsonl").write_text(lines(range(100, 120)))
+    activate(disk.folder / "models", model(disk.folder / "models"))
+    for verb in ("import", "recompute", "export", "parquet", "static"):
+        result = run(*VERBS[verb][0])
         assert result.returncode == 0, result.stderr
     return run
 
