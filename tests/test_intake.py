@@ -119,12 +119,3 @@ def test_bad_files_are_named_at_once_and_stop_none_of_the_others(store: Store, t
         assert told[name].line == line
     for name in GOOD:
         assert store.find(key(name.partition(".")[0])) is not None
-
-
-def test_an_address_that_is_too_long_is_said_to_be(tmp_path: Path) -> None:
-    address = f"sqlite:///{tmp_path}/store.sqlite"
-    Store.open(address).close()
-    with TestClient(create_app(Settings(store=address))) as client:
-        for route in ("/related", "/related.html", "/articles"):
-            asked = client.get(route, params={"url": key("x" * 2_048)})
-            assert asked.status_code == 422
