@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint notebooks compare bench default-ranker docs clean constraints audit
+.PHONY: demo test lint notebooks compare bench soak default-ranker docs clean constraints audit
 
 demo: .venv/demo
 	$(BIN)/recommender demo
@@ -40,6 +40,10 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.recompute $(SIZES) --record
 	$(BIN)/python -m benchmarks.recall $(SIZES) --record
 	$(BIN)/python -m benchmarks.write_benchmarks
+
+# Half an hour of everything that is asked of a service; fails when a promise of benchmarks/soak.py is broken.
+soak: .venv/test
+	$(BIN)/python -m benchmarks.soak --minutes 30
 
 # Learn the default ranker from them again: the same stories give the same file.
 default-ranker: .venv/test
