@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import pytest
+from made_up import NOBODY, until
 from proxying import Network, network
 from servers import PostgreSQL, postgresql
 from starlette.testclient import TestClient
 from stories import content, document, key, packed, save, story
 from test_cli import run_in
+from test_newsroom_day import document as newsroom_document
+from test_newsroom_day import serving, wait
 
 from recommender.api import create_app
 from recommender.api.lately import LOOKS, SLOW
 from recommender.api.problems import RETRY_AFTER
 from recommender.cli.context import Context
+from recommender.corpus import Corpus
 from recommender.errors import StoreUnavailable
 from recommender.pipeline.importing import import_paths
+from recommender.pipeline.recomputing import recompute
 from recommender.settings import Settings
 from recommender.store import Store, importing
 
@@ -321,3 +330,51 @@ def test_answers_go_on_while_the_database_is_away(
     assert client.post("/articles", json=new, headers={"X-API-Key": secret}).json()["new"] == 1
     time.sleep(LOOKS)
     assert "cache-status" not in related().headers
+
+
+def test_readers_of_two_workers_notice_nothing_of_a_database_that_was_away(
+    server: PostgreSQL, url: str, tmp_path: Path, made: ModuleType, news: Corpus
+) -> None:
+    with Store.open(url) as store:
+        made.save(store, until(news, 100))
+        _, key = store.keys.add("cms", ["admin"])
+        recompute(store, NOBODY)
+    stale, failures, stop = 0, [], threading.Event()
+    with serving(url, NOBODY, key) as room:
+
+        def read(path: str) -> bool:
+            """Ask for what everybody asks for; tell if the answer is stale."""
+            with urlopen(room.address + path, timeout=10) as response:
+                return bool(response.headers["Cache-Status"])
+
+        def keep_reading() -> None:
+            nonlocal stale
+            while not stop.is_set():
+                try:
+                    stale += read(paths[0])
+                except OSError as error:  # a status of 400 and more is one
+                    failures.append(error)
+                stop.wait(0.02)
+
+        paths = [f"/related?url={quote(address, safe='')}" for address in news.urls[:2]]
+        for _ in range(40):  # both workers
+            read(paths[0])
+        readers = [threading.Thread(target=keep_reading) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        try:
+            server.die()
+            eventually(lambda: stale > 20, 20)
+            assert room.ask("GET", "/health/ready")[0] == 503
+            server.start()
+            wait(lambda: room.ask("GET", "/health/ready")[0] == 200)
+            wait(lambda: not read(paths[0]))
+            # Who keeps lists up to date is back, too.
+            assert room.ask("POST", "/articles", newsroom_document(news, 100))[0] == 200
+            asked = f"/related?url={quote(news.urls[100], safe='')}&fill=false"
+            wait(lambda: bool(room.ask("GET", asked)[1]["items"]))
+        finally:
+            stop.set()
+            for reader in readers:
+                reader.join()
+    assert failures == []
