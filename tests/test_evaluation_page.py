@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from lxml import html
 from lxml.html import HtmlElement
-from starlette.responses import Response
 from starlette.testclient import TestClient
 from stories import document, packed, save, story
 from test_api import is_problem
@@ -470,7 +469,7 @@ def test_quantiles_are_drawn_evenly_within_a_bucket() -> None:
 
 
 def test_latency_is_shown_where_it_was_measured(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learned, "metrics", lambda request: Response(TEXT))
+    monkeypatch.setattr(learned, "written", lambda state: (TEXT.encode(), "text/plain"))
     read = section(page(client), "latency")
     assert (
         "100 answers of one process since it started: 50 % within 0.625 ms; 95 % within 8.5 ms; 99 % later."

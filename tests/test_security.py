@@ -213,8 +213,8 @@ READS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 def test_every_route_that_reads_is_asked_here() -> None:
-    written = {"PUT /curation", "DELETE /curation", "POST /curation/undo", "GET /curation", "POST /articles",
-               "POST /events", "DELETE /articles"}  # fmt: skip
+    written = {"PUT /curation", "DELETE /curation", "POST /curation/undo", "GET /curation",
+               "GET /curation/audit", "POST /articles", "POST /events", "DELETE /articles"}  # fmt: skip
     assert {f"{method} {path}" for method, path, _ in READS} == set(STATUSES) - written
 
 

@@ -28,9 +28,10 @@ OWN: Final = frozenset(
         ("PUT", "/curation"),
         ("DELETE", "/curation"),
         ("POST", "/curation/undo"),
+        ("GET", "/curation/audit"),
     )
 )
-"""Routes for which a key is looked at by themselves, for a scope of their own: those that write."""
+"""Routes for which a key is looked at by themselves, for a scope of their own: those of who writes."""
 
 SCOPE: Final = "read"
 
