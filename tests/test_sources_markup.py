@@ -128,6 +128,25 @@ def test_bad_feeds(raw: str | bytes, line: int | None, reason: str) -> None:
     assert line in (None, found.line)
 
 
+@pytest.mark.parametrize("tag", ["category", "Category", "dc:subject", "itunes:keywords"])
+def test_topics_without_end_are_cut(tag: str) -> None:
+    topics = "".join(f"<{tag}>{number}</{tag}>" for number in range(20_000))
+    if tag == "itunes:keywords":
+        topics = f"<{tag}>one</{tag}><{tag}>{','.join(map(str, range(100_000)))}</{tag}>"
+    spaces = (
+        'xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        'xmlns:itunes="http://www.itunes.com/DTDs/PodCast-1.0.dtd"'
+    )
+    items = f"<item><title>A</title><link>{KEY}</link>{topics}</item>" * 2
+    start = time.process_time()
+    found = parsed(f'<rss version="2.0" {spaces}><channel>{items}</channel></rss>', ".xml")
+    assert time.process_time() - start < 4
+    for each in found:
+        assert isinstance(each, Document)
+        assert each.article.topics[:1] == (("one",) if tag == "itunes:keywords" else ("0",))
+    assert len(found) == 2
+
+
 # Web pages
 
 HEAD = """<title>Tab title</title>

@@ -20,6 +20,9 @@ from recommender.sources.story import document
 MAX_BYTES = 20_000_000
 """Largest feed that is read."""
 
+MAX_WORDS = 2_000
+"""Words of an entry's topics that are looked at."""
+
 _DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -64,8 +67,23 @@ def _checked(raw: bytes) -> bytes:
         raise InvalidStory(f"not XML: {error}", getattr(error, "lineno", None)) from None
     if root.getroottree().docinfo.doctype:
         raise InvalidStory("XML with a document type or entities is not read", 1)
+    _shorten(root)
     cleaned: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     return cleaned
+
+
+def _shorten(root: Any) -> None:
+    """Leave out an entry's topics beyond ``MAX_WORDS``: feedparser compares each with all the others."""
+    words = 0
+    for element in list(root.iter(etree.Element)):
+        name = etree.QName(element).localname.lower()
+        if name in ("item", "entry"):
+            words = 0
+        elif name in ("category", "subject", "keywords") and element is not root:
+            text = element.text or ""
+            words += 1 + len(text.split()) + text.count(",")
+            if words > MAX_WORDS:
+                element.getparent().remove(element)
 
 
 def _parsed(raw: bytes) -> Any:
