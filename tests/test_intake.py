@@ -17,6 +17,7 @@ from test_cli import run_in
 from recommender.api import create_app
 from recommender.fetching import Fetched
 from recommender.pipeline.importing import import_paths
+from recommender.pipeline.parsing import LISTED
 from recommender.pipeline.polling import poll
 from recommender.service.posting import post
 from recommender.settings import Settings
@@ -119,3 +120,12 @@ def test_bad_files_are_named_at_once_and_stop_none_of_the_others(store: Store, t
         assert told[name].line == line
     for name in GOOD:
         assert store.find(key(name.partition(".")[0])) is not None
+
+
+def test_of_very_many_bad_lines_some_are_listed(store: Store, tmp_path: Path) -> None:
+    lines = ["0"] * (LISTED + 1_234) + [json.dumps(STORY)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    report = import_paths(store, [tmp_path])
+    assert report.saved.new == 1
+    assert [one.line for one in report.rejections] == [*range(1, LISTED + 1), None]
+    assert report.rejections[-1].reason == "1,234 more of it are rejected and not listed"

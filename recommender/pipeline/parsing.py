@@ -12,9 +12,12 @@ from datetime import tzinfo
 from pathlib import Path
 
 from recommender import sources
-from recommender.articles import Rejection
+from recommender.articles import Document, Rejection
 from recommender.entries import Entry, encode, share
 from recommender.errors import InvalidStory
+
+LISTED = 1_000
+"""Rejections of one file that are listed; of more, the count is told: a file may have a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,18 @@ def parse(zone: tzinfo, batch: list[tuple[Path, str]]) -> Parsed:
 
 
 def _entries(path: Path, stamp: str, zone: tzinfo, parsed: Parsed) -> Iterator[Entry]:
+    refused = 0
     for result in sources.read(path, zone):
-        if isinstance(result, Rejection):
+        if isinstance(result, Document):
+            parsed.warnings.extend((result.origin, warning) for warning in result.warnings)
+            try:
+                yield encode(result, stamp)
+                continue
+            except InvalidStory as error:
+                result = Rejection(result.origin, error.line, error.reason)
+        refused += 1
+        if refused <= LISTED:
             parsed.rejections.append(result)
-            continue
-        parsed.warnings.extend((result.origin, warning) for warning in result.warnings)
-        try:
-            yield encode(result, stamp)
-        except InvalidStory as error:
-            parsed.rejections.append(Rejection(result.origin, error.line, error.reason))
+    if refused > LISTED:
+        reason = f"{refused - LISTED:,} more of it are rejected and not listed"
+        parsed.rejections.append(Rejection(sources.named(path), None, reason))
