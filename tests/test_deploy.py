@@ -37,7 +37,7 @@ def unit(path: Path) -> list[tuple[str, str, str]]:
 def check(words: list[str]) -> None:
     """Parse a command line as the program does, without doing anything."""
     group = typer.main.get_command(app)
-    with group.make_context("recommender", list(words), resilient_parsing=True) as context:
+    with group.make_context("recommender", list(words)) as context:
         rest = [*context._protected_args, *context.args]
         name, command, arguments = group.resolve_command(context, rest)  # type: ignore[attr-defined]
         assert command is not None, words
@@ -115,8 +115,14 @@ def test_the_image_is_made_of_what_there_is() -> None:
     said = dict(line for line in lines if len(line) == 2)
     assert said["FROM"].endswith("-slim")
     assert said["ENTRYPOINT"] == '["recommender"]'
-    check(re.findall(r'"(\w+)"', said["CMD"]))
+    check(re.findall(r'"([\w-]+)"', said["CMD"]))
     probed = re.search(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", said["HEALTHCHECK"])
     assert probed is not None
     assert int(probed[1]) == Settings().port
     assert probed[2] in create_app(Settings()).openapi()["paths"]
+
+
+@pytest.mark.parametrize("words", [["--nothing", "serve"], ["serve", "--nothing"], ["nothing"]])
+def test_a_command_that_there_is_not_would_be_found(words: list[str]) -> None:
+    with pytest.raises(Exception, match="No such"):
+        check(words)
