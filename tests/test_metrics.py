@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import math
 import os
@@ -201,7 +202,8 @@ def test_a_request_is_in_the_first_bucket_that_holds_it(
 
     counted = Requests(clock=lambda: next(moments))
     scope = {"method": "GET", "headers": []}
-    counted.end(counted.begin(scope, send), scope, "/related")
+    request = contextvars.copy_context().run(counted.begin, scope, send)  # its id is of this request alone
+    counted.end(request, scope, "/related")
     ((kind, timed),) = counted.timed()
     assert kind == ("GET", "/related", 0)
     assert timed.seconds == pytest.approx(seconds)
