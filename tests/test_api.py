@@ -22,6 +22,7 @@ from stories import document, key, save, story
 from recommender.api import (
     app_factory,
     auditing,
+    batch,
     create_app,
     curation,
     curation_schemas,
@@ -540,6 +541,7 @@ def openapi(client: TestClient) -> dict[str, Any]:
 STATUSES = {
     "GET /related": {"200", "404", "422", "503"},
     "POST /related": {"200", "413", "422", "503"},
+    "POST /related/batch": {"200", "413", "422", "503"},
     "GET /articles": {"200", "404", "422", "503"},
     "GET /search": {"200", "422", "503"},
     "PUT /curation": {"200", "401", "403", "404", "413", "422", "503"},
@@ -600,7 +602,7 @@ def model(openapi: dict[str, Any], operation: dict[str, Any], status: str) -> An
     content, *_ = operation["responses"][status]["content"].values()
     name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
     assert name in openapi["components"]["schemas"]
-    described = (schemas, curation_schemas, auditing, learned, searching)
+    described = (schemas, batch, curation_schemas, auditing, learned, searching)
     return next(getattr(one, name) for one in described if hasattr(one, name))
 
 
@@ -644,8 +646,8 @@ def test_the_description_names_the_parameters_and_holds_together(openapi: dict[s
     assert all(host.endswith(".example") for host in re.findall(r"https?://([\w.-]+)", text))
     names = [operation["operationId"] for _, operation in operations(openapi)]
     assert sorted(names) == [
-        "articles", "audit", "clear", "count", "curate", "curation", "drafted", "evaluation", "fragment",
-        "live", "metrics", "models", "publish", "ready", "related", "remove", "search", "undo",
+        "articles", "audit", "batch", "clear", "count", "curate", "curation", "drafted", "evaluation",
+        "fragment", "live", "metrics", "models", "publish", "ready", "related", "remove", "search", "undo",
     ]  # fmt: skip
 
 

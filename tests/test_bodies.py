@@ -22,6 +22,7 @@ ROUTES = {
     "POST /curation/undo": bodies.MOST,
     "POST /events": bodies.MOST,
     "POST /related": 1_000_000,
+    "POST /related/batch": 2_500_000,
     "POST /articles": 5_000_000,
 }
 """Routes that have a body, and how large it may be."""

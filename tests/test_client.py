@@ -159,6 +159,21 @@ def test_an_explained_list(client: Any) -> None:
     assert item.why.curated is None
 
 
+def test_the_lists_of_many_stories(client: Any) -> None:
+    urls = [key("asked"), key("nowhere"), "no url", key("a")]
+    first, unknown, wrong, other = client.related_many(
+        iter(urls), limit=1, provider=["news"], since=date(2020, 1, 1), fill=True, type=None
+    )
+    assert first == client.related(key("asked"), limit=1)
+    assert other == client.related(key("a"), limit=1)
+    assert isinstance(unknown, NotFound)
+    assert key("nowhere") in unknown.detail
+    assert (type(wrong), wrong.status, wrong.errors[0].name) == (ProblemError, 422, "url")
+    assert client.related_many([]) == []
+    with pytest.raises(ProblemError, match="limit"):
+        client.related_many(urls, limit=0)
+
+
 def test_one_story(client: Any) -> None:
     answer = client.story("http://news.example/a?utm_source=x")
     assert (answer.url, answer.title, answer.generation) == ("https://www.news.example/a", "Title of a", 1)
@@ -390,6 +405,32 @@ def test_many_stories_are_sent_in_parts(meeting: Make, stories: int, length: int
     assert len(sent) == parts
     assert posted.new == stories
     assert [one.url for one in posted.items] == urls
+
+
+def test_many_stories_are_asked_for_in_parts(meeting: Make) -> None:
+    asked: list[int] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        assert (request.method, request.url.path) == ("POST", "/base/related/batch")
+        told = json.loads(request.content)
+        assert told["exclude"] == [key("x")]
+        asked.append(len(told["urls"]))
+        answers = [schemas._RELATED | {"url": url} for url in told["urls"]]
+        return httpx2.Response(200, json={"answers": answers})
+
+    urls = [key(f"n{number}") for number in range(2_001)]
+    found = meeting(answer).related_many(urls, exclude=(key("x"),))
+    assert asked == [1_000, 1_000, 1]
+    assert [one.url for one in found] == urls
+
+
+@pytest.mark.parametrize(
+    "told", [{}, [], {"answers": {}}, {"answers": []}, {"answers": [1]}, {"answers": [{"status": 404}]}]
+)
+def test_lists_that_are_none_of_this_api_s(meeting: Make, told: Any) -> None:
+    client = meeting(lambda _: httpx2.Response(200, json=told))
+    with pytest.raises(UnexpectedAnswer):
+        client.related_many([key("a")])
 
 
 def test_options_are_those_of_the_service() -> None:

@@ -182,7 +182,7 @@ def test_hostile_words_are_words(client: TestClient, q: str) -> None:
     assert isinstance(response.json()["items"], list)
 
 
-@pytest.mark.parametrize("path", ["/articles", "/related", "/events", "/curation/undo"])
+@pytest.mark.parametrize("path", ["/articles", "/related", "/related/batch", "/events", "/curation/undo"])
 def test_fifty_megabytes_are_refused_at_once(client: TestClient, path: str) -> None:
     assert refused(client, "POST", path, content=bytes(50_000_000)).status_code == 413
 
@@ -200,6 +200,7 @@ READS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/related", {"params": ASKED | {"explain": "true", "exclude": "https://elsewhere.example/x"}}),
     ("GET", "/related", {"params": ASKED | {"model": "default"}}),
     ("POST", "/related", {"json": DRAFT}),
+    ("POST", "/related/batch", {"json": {"urls": [key("a"), "https://elsewhere.example/x"]}}),
     ("GET", "/related.html", {"params": ASKED}),
     ("GET", "/articles", {"params": ASKED}),
     ("GET", "/search", {"params": {"q": "https://elsewhere.example/x"}}),

@@ -18,6 +18,7 @@ import recommender
 from recommender import web
 from recommender.api import (
     auditing,
+    batch,
     curation,
     describing,
     events,
@@ -180,6 +181,7 @@ def create_app(settings: Settings, site: str | None = None) -> Application:
     app.state.readers = Readers()
     problems.install(app)
     routes.install(app)
+    batch.install(app)
     fragment.install(app)
     searching.install(app)
     curation.install(app)

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope
 MOST: Final = 65_536
 """Bytes of a body at most, where no more is said; a browser's ``sendBeacon`` sends no more."""
 
-LARGER: Final = {"/articles": 5_000_000, "/related/batch": 5_000_000, "/related": 1_000_000}
+LARGER: Final = {"/articles": 5_000_000, "/related/batch": 2_500_000, "/related": 1_000_000}
 """Bytes of a body at most, by path: 500 stories, 1,000 URLs, a draft."""
 
 _DIGITS: Final = 18

@@ -58,23 +58,41 @@ def problem(
     errors: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Make the answer of an error.
+    """Make the answer of an error, told as ``document`` tells it."""
+    return _response(document(status, name, detail, title=title, errors=errors), headers)
+
+
+def document(
+    status: int, name: str, detail: str, *, title: str | None = None, errors: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Tell of an error.
 
     ``name`` ends its ``type``; ``title`` is for people and the same whenever
     ``name`` is, made of it if not given; ``errors`` are reasons by the name of
     what is wrong.
     """
-    document: dict[str, Any] = {
+    told: dict[str, Any] = {
         "type": f"urn:recommender:error:{name}",
         "title": title or name.replace("-", " ").capitalize(),
         "status": status,
         "detail": detail,
     }
     if errors is not None:
-        document["errors"] = [{"name": name, "reason": reason} for name, reason in errors.items()]
+        told["errors"] = [{"name": name, "reason": reason} for name, reason in errors.items()]
+    return told
+
+
+def unanswered(error: UnknownStory | InvalidURL) -> dict[str, Any]:
+    """Tell why there is no answer for a URL."""
+    if isinstance(error, UnknownStory):
+        return document(404, error.name, str(error))
+    return document(422, error.name, str(error), title="Invalid URL", errors={"url": str(error)})
+
+
+def _response(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     # Not kept by anyone: the story asked for may be published in the next second.
     headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+    return Response(orjson.dumps(document), document["status"], headers, MEDIA_TYPE)
 
 
 def unavailable(error: StoreError) -> None:
@@ -84,8 +102,8 @@ def unavailable(error: StoreError) -> None:
 
 def install(app: FastAPI) -> None:
     """Make ``app`` answer every error as a problem."""
-    app.exception_handler(UnknownStory)(_unknown_story)
-    app.exception_handler(InvalidURL)(_invalid_url)
+    app.exception_handler(UnknownStory)(_unanswered)
+    app.exception_handler(InvalidURL)(_unanswered)
     app.exception_handler(InvalidOrder)(_invalid_order)
     app.exception_handler(Unauthorized)(_unauthorized)
     app.exception_handler(Forbidden)(_forbidden)
@@ -100,12 +118,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Exception)(_unexpected)
 
 
-async def _unknown_story(_: Request, error: UnknownStory) -> Response:
-    return problem(404, error.name, str(error))
-
-
-async def _invalid_url(_: Request, error: InvalidURL) -> Response:
-    return problem(422, error.name, str(error), title="Invalid URL", errors={"url": str(error)})
+async def _unanswered(_: Request, error: UnknownStory | InvalidURL) -> Response:
+    return _response(unanswered(error))
 
 
 async def _invalid_order(_: Request, error: InvalidOrder) -> Response:

@@ -36,7 +36,8 @@ from recommender.client.answers import (
     Term,
     Why,
 )
-from recommender.client.clients import AsyncClient, Client
+from recommender.client.awaited import AsyncClient
+from recommender.client.clients import Client
 from recommender.client.options import Options, RelatedOptions
 from recommender.client.problems import (
     ClientError,

@@ -93,6 +93,14 @@ def attempts(call: Call[T], policy: Policy, clock: Callable[[], float]) -> Steps
     raise AssertionError("count ends never")
 
 
+def several(parts: Iterable[Call[list[T]]], policy: Policy, clock: Callable[[], float]) -> Steps[list[T]]:
+    """Send parts one after the other, and put the lists that they are answered with one after the other."""
+    told: list[T] = []
+    for part in parts:
+        told += yield from attempts(part, policy, clock)
+    return told
+
+
 def published(parts: Iterable[Call[Posted]], policy: Policy, clock: Callable[[], float]) -> Steps[Posted]:
     """Send parts one after the other, and put their answers together."""
     told = []

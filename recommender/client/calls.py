@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import httpx2
@@ -12,6 +13,7 @@ import orjson
 from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story, read
 from recommender.client.options import parameters
 from recommender.client.problems import NotFound, ProblemError, UnexpectedAnswer, problem
+from recommender.client.problems import read as refused
 from recommender.client.reports import Evaluation, Models
 
 T = TypeVar("T")
@@ -21,6 +23,9 @@ PASSING: Final = frozenset((429, 502, 503, 504))
 
 MOST: Final = 500
 """Stories that the service takes at once."""
+
+MOST_URLS: Final = 1_000
+"""Stories that it answers for at once."""
 
 MOST_BYTES: Final = 5_000_000
 """Bytes of a body that it takes."""
@@ -47,6 +52,48 @@ class Call(Generic[T]):
 def related(url: str, options: Mapping[str, object]) -> Call[Related]:
     """Ask for the list of a story."""
     return Call("GET", "related", _answer(Related), [("url", url), *parameters(options)])
+
+
+def related_many(
+    urls: Iterable[str], options: Mapping[str, object]
+) -> Iterator[Call[list[Related | ProblemError]]]:
+    """Ask for the lists of stories in as few parts as the service takes.
+
+    Raises TypeError for options of which JSON has no word.
+    """
+    given = {name: _json_of(value) for name, value in options.items() if value is not None}
+    left = iter(urls)
+    while part := list(islice(left, MOST_URLS)):
+        body = orjson.dumps({**given, "urls": part})
+        yield Call("POST", "related/batch", _lists(len(part)), body=body)
+
+
+def _json_of(value: object) -> object:
+    """Write an option as JSON has it: several as a list."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return list(value)
+    return value
+
+
+def _lists(asked: int) -> Callable[[httpx2.Response, int], list[Related | ProblemError]]:
+    def answer(response: httpx2.Response, _: int) -> list[Related | ProblemError]:
+        if not response.is_success:
+            raise problem(response)
+        told = _json(response)
+        answers = told.get("answers") if isinstance(told, dict) else None
+        if not isinstance(answers, list) or len(answers) != asked:
+            raise UnexpectedAnswer(f"not what the API promises: no list of {asked} answers")
+        return [
+            refused(each["status"], each) if _is_problem(each) else read(Related, each) for each in answers
+        ]
+
+    return answer
+
+
+def _is_problem(told: object) -> bool:
+    return (
+        isinstance(told, dict) and isinstance(told.get("type"), str) and isinstance(told.get("status"), int)
+    )
 
 
 def drafted(

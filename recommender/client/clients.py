@@ -1,10 +1,9 @@
-"""The clients: two thin ways to send what ``calls`` describes, as ``attempts`` says."""
+"""The client: a thin way to send what ``calls`` describes, as ``attempts`` says."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
 
@@ -13,9 +12,20 @@ import httpx2
 import recommender
 from recommender.client import calls
 from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story
-from recommender.client.attempts import FAILURES, Outcome, Policy, Send, Steps, Wait, attempts, published
+from recommender.client.attempts import (
+    FAILURES,
+    Outcome,
+    Policy,
+    Send,
+    Steps,
+    Wait,
+    attempts,
+    published,
+    several,
+)
 from recommender.client.calls import Call
 from recommender.client.options import Options, RelatedOptions
+from recommender.client.problems import ProblemError
 from recommender.client.reports import Evaluation, Models
 
 T = TypeVar("T")
@@ -23,7 +33,7 @@ T = TypeVar("T")
 _AGENT: Final = f"recommender-client/{recommender.__version__}"
 
 
-def _described(url: str, key: str | None) -> dict[str, Any]:
+def described(url: str, key: str | None) -> dict[str, Any]:
     """Say what every request of a client has."""
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is not where a service is: it has to begin with http:// or https://")
@@ -38,7 +48,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _request(call: Call[Any], timeout: float) -> dict[str, Any]:
+def prepared(call: Call[Any], timeout: float) -> dict[str, Any]:
     """Say what a request has, in the words of httpx2."""
     said = (
         {} if call.body is None else {"content": call.body, "headers": {"Content-Type": "application/json"}}
@@ -73,7 +83,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = Policy(timeout, retries, deadline)
-        self._http = httpx2.Client(**_described(url, key), transport=transport)
+        self._http = httpx2.Client(**described(url, key), transport=transport)
         self._sleep = sleep
         self._clock = clock
 
@@ -92,6 +102,14 @@ class Client:
     def related(self, url: str, **options: Unpack[RelatedOptions]) -> Related:
         """Ask for the stories to read after the one at ``url``, any form of its address."""
         return self._ask(calls.related(url, options))
+
+    def related_many(self, urls: Iterable[str], **options: Unpack[Options]) -> list[Related | ProblemError]:
+        """Ask for the lists of any number of stories, in parts of 1,000 at most, as one asks for one.
+
+        In the order of the URLs: a list, or the error that asking for that one
+        alone would raise.
+        """
+        return self._drive(several(calls.related_many(urls, options), self._policy, self._clock))
 
     def drafted(
         self,
@@ -175,125 +193,6 @@ class Client:
 
     def _send(self, step: Send) -> Outcome:
         try:
-            return self._http.request(**_request(*step))
-        except FAILURES as error:
-            return error
-
-
-class AsyncClient:
-    """``Client`` for asyncio: the same, awaited; ``async with`` closes it."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str | None = None,
-        *,
-        timeout: float = 10.0,
-        retries: int = 3,
-        deadline: float = 30.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._policy = Policy(timeout, retries, deadline)
-        self._http = httpx2.AsyncClient(**_described(url, key), transport=transport)
-        self._sleep = sleep
-        self._clock = clock
-
-    async def close(self) -> None:
-        """As ``Client.close``."""
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def related(self, url: str, **options: Unpack[RelatedOptions]) -> Related:
-        """As ``Client.related``."""
-        return await self._ask(calls.related(url, options))
-
-    async def drafted(
-        self,
-        title: str = "",
-        excerpt: str = "",
-        *,
-        draft: Mapping[str, Any] | None = None,
-        **options: Unpack[Options],
-    ) -> Related:
-        """As ``Client.drafted``."""
-        return await self._ask(calls.drafted(title, excerpt, draft, options))
-
-    async def story(self, url: str) -> Story:
-        """As ``Client.story``."""
-        return await self._ask(calls.story(url))
-
-    async def search(self, q: str, limit: int = 10) -> Hits:
-        """As ``Client.search``."""
-        return await self._ask(calls.search(q, limit))
-
-    async def publish(self, stories: Iterable[Mapping[str, Any]]) -> Posted:
-        """As ``Client.publish``."""
-        return await self._drive(published(calls.publish(stories), self._policy, self._clock))
-
-    async def remove(self, url: str) -> None:
-        """As ``Client.remove``."""
-        await self._ask(calls.remove(url))
-
-    async def pin(self, url: str, other: str, slot: int | None = None, by: str = "") -> Curation:
-        """As ``Client.pin``."""
-        return await self._ask(calls.order(url, other, "pin", slot, by))
-
-    async def block(self, url: str, other: str, by: str = "") -> Curation:
-        """As ``Client.block``."""
-        return await self._ask(calls.order(url, other, "block", None, by))
-
-    async def clear(self, url: str, other: str, by: str = "") -> Curation:
-        """As ``Client.clear``."""
-        return await self._ask(calls.clear(url, other, by))
-
-    async def undo(self, url: str, by: str = "") -> Curation:
-        """As ``Client.undo``."""
-        return await self._ask(calls.undo(url, by))
-
-    async def count(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """As ``Client.count``."""
-        await self._ask(calls.count(events))
-
-    async def curation(self, url: str) -> Curation:
-        """As ``Client.curation``."""
-        return await self._ask(calls.curation(url))
-
-    async def models(self) -> Models:
-        """As ``Client.models``."""
-        return await self._ask(calls.models())
-
-    async def evaluation(self) -> Evaluation:
-        """As ``Client.evaluation``."""
-        return await self._ask(calls.evaluation())
-
-    async def ready(self) -> Ready:
-        """As ``Client.ready``."""
-        return await self._ask(calls.ready())
-
-    async def _ask(self, call: Call[T]) -> T:
-        return await self._drive(attempts(call, self._policy, self._clock))
-
-    async def _drive(self, steps: Steps[T]) -> T:
-        outcome: Outcome = None
-        while True:
-            try:
-                step = steps.send(outcome)
-            except StopIteration as done:
-                answer: T = done.value
-                return answer
-            outcome = await (self._sleep(step.seconds) if isinstance(step, Wait) else self._send(step))
-
-    async def _send(self, step: Send) -> Outcome:
-        try:
-            return await self._http.request(**_request(*step))
+            return self._http.request(**prepared(*step))
         except FAILURES as error:
             return error

@@ -107,6 +107,11 @@ def problem(response: httpx2.Response) -> ProblemError:
     if told is None:
         known = status in {each.value for each in HTTPStatus}
         return ProblemError(status, "about:blank", HTTPStatus(status).phrase if known else "Unknown")
+    return read(status, told)
+
+
+def read(status: int, told: dict[str, Any]) -> ProblemError:
+    """Make the error that a document tells of; ``type`` in it is a text."""
     missing = status == 404 and told["type"] in _MISSING
     kind = NotFound if missing else _KINDS.get(status, ProblemError)
     return kind(
