@@ -258,8 +258,6 @@ def test_the_password_of_a_store_is_told_to_nobody(caplog: pytest.LogCaptureFixt
     [
         ["doctor"],
         ["related", "https://news.example/a"],
-        ["keys", "list"],
-        ["--port", "x", "serve"],
         ["serve", "--port", "x"],
     ],
     ids=lambda command: command[0],
