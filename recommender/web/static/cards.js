@@ -1,5 +1,5 @@
 /* Stories as cards.  All that comes from a story is text, and its addresses are links only if they are http. */
-import { age, chosen, number, strings } from "./strings.js";
+import { age, chosen, number, signed, strings } from "./strings.js";
 
 export function make(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -66,7 +66,7 @@ export function card(story, { level = "h3", terms = [], open = null, facts = [],
   }
   const excerpt = make("p", { dir: "auto" }, marked(story.excerpt || "", terms));
   const image = picture(story);
-  const body = make("div", {}, make("div", {}, ...facts), title, line, excerpt, ...extra);
+  const body = make("div", {}, make("div", { className: "tags" }, ...facts), title, line, excerpt, ...extra);
   return make("article", { className: image ? "pictured" : "" }, image, body);
 }
 
@@ -75,8 +75,9 @@ function parts(values) {
   const list = make("dl", { className: "parts" });
   for (const [name, value] of Object.entries(values)) {
     const said = strings.parts[name] || name;
-    const bar = make("meter", { min: 0, max: most, value: Math.abs(value), ariaLabel: said });
-    list.append(make("dt", { textContent: said }), make("dd", {}, bar), make("dd", { textContent: number(value, 2) }));
+    const against = value < 0 ? "against" : "";
+    const bar = make("meter", { min: 0, max: most, value: Math.abs(value), ariaLabel: said, className: against });
+    list.append(make("dt", { textContent: said }), make("dd", {}, bar), make("dd", { textContent: signed(value, 2) }));
   }
   return list;
 }
@@ -103,8 +104,8 @@ export function why(reasons, told) {
 export function item(story, { open, told, only = false, beside = null, actions = [] }) {
   const terms = (story.why?.terms || []).map((one) => one.term);
   const facts = [
-    make("span", { className: "tag", textContent: number(story.rank) }),
-    make("span", { className: "tag", textContent: strings.sources[story.source] || story.source }),
+    make("span", { className: "tag rank", textContent: number(story.rank) }),
+    make("span", { className: `tag ${story.source}`, textContent: strings.sources[story.source] || story.source }),
     story.score ? make("span", { className: "tag", textContent: strings.score(number(story.score, 2)) }) : null,
     only ? make("span", { className: "tag", textContent: strings.only }) : null,
     beside ? make("span", { className: "tag", textContent: strings.beside(number(beside)) }) : null,

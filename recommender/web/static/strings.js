@@ -16,6 +16,11 @@ export function number(value, digits = 0) {
   return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+/* The same with its sign, + too. */
+export function signed(value, digits) {
+  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "exceptZero" });
+}
+
 const UNITS = { day: 86_400_000, hour: 3_600_000, minute: 60_000 };
 
 /* How long ago it was, or the date if that was long ago. */
