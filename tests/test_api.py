@@ -27,6 +27,7 @@ from recommender.api import (
     curation,
     curation_schemas,
     learned,
+    responses,
     schemas,
     searching,
 )
@@ -39,7 +40,7 @@ from recommender.service import Options, Service
 from recommender.settings import Settings
 from recommender.store import Store
 
-EXAMPLE = replace(story("example"), key=schemas.EXAMPLE_URL, url=schemas.EXAMPLE_URL)
+EXAMPLE = replace(story("example"), key=responses.EXAMPLE_URL, url=responses.EXAMPLE_URL)
 HOSTILE = '</script><script>alert(1)</script>"\\ \u2028\x00\x1b[31m{{7*7}}'
 NO_MODELS = Path("no-models")
 ASKED = {"url": key("asked")}
@@ -525,7 +526,7 @@ def test_an_explanation_is_as_described_and_has_a_tag_of_its_own(client: TestCli
 
 
 def test_the_parts_of_the_example_add_up() -> None:
-    (item,) = schemas._RELATED["items"]
+    (item,) = responses._RELATED["items"]
     assert expit(sum(item["why"]["parts"].values())) == pytest.approx(item["score"], abs=1e-4)
 
 

@@ -24,7 +24,7 @@ from test_newsroom_day import serving
 from test_posting import told
 
 from recommender import __version__, service
-from recommender.api import create_app, curation_schemas, learned, schemas, searching
+from recommender.api import create_app, curation_schemas, learned, responses, schemas, searching
 from recommender.client import (
     AsyncClient,
     Client,
@@ -415,7 +415,7 @@ def test_many_stories_are_asked_for_in_parts(meeting: Make) -> None:
         told = json.loads(request.content)
         assert told["exclude"] == [key("x")]
         asked.append(len(told["urls"]))
-        answers = [schemas._RELATED | {"url": url} for url in told["urls"]]
+        answers = [responses._RELATED | {"url": url} for url in told["urls"]]
         return httpx2.Response(200, json={"answers": answers})
 
     urls = [key(f"n{number}") for number in range(2_001)]
@@ -471,7 +471,7 @@ def test_answers_have_the_fields_that_the_api_describes() -> None:
 @pytest.mark.parametrize(
     ("kind", "example"),
     [
-        (answers.Related, schemas._RELATED),
+        (answers.Related, responses._RELATED),
         (
             answers.Curation,
             curation_schemas.CURATION_RESPONSES[200]["content"]["application/json"]["example"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from recommender.api.schemas import EXAMPLE_URL, RELATED_CARD, STORY_CARD, Posted, responses
+from recommender.api.responses import EXAMPLE_URL, RELATED_CARD, STORY_CARD, responses
+from recommender.api.schemas import Posted
 
 _POSTED: Final = {
     "new": 1,

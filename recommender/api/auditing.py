@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recommender.api.curation import allowed
+from recommender.api.responses import EXAMPLE_URL, responses
 from recommender.api.routes import service_of
-from recommender.api.schemas import EXAMPLE_URL, responses
 from recommender.service.auditing import MOST, Why
 from recommender.store import Kind
 

@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from recommender.api.limiting import Limits
 from recommender.api.problems import unanswered
+from recommender.api.responses import EXAMPLE_URL, RELATED_RESPONSES, responses
 from recommender.api.routes import service_of
-from recommender.api.schemas import EXAMPLE_URL, RELATED_RESPONSES, Problem, Related, responses
+from recommender.api.schemas import Problem, Related
 from recommender.errors import InvalidURL, UnknownStory
 from recommender.service import Options, Service
 

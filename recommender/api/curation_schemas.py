@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from recommender.api.schemas import EXAMPLE_URL, problems_of, responses
+from recommender.api.responses import EXAMPLE_URL, problems_of, responses
 from recommender.service.desk import LONGEST_NAME, MOST_SLOTS
 from recommender.urls import MAX_LENGTH, canonical
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from recommender.api import accepting, events
 from recommender.api.admitting import Gate
 from recommender.api.problems import MEDIA_TYPE
-from recommender.api.schemas import problems_of
+from recommender.api.responses import problems_of
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 

@@ -13,7 +13,7 @@ from recommender.api.counting import Counting
 from recommender.api.keys import may_lately
 from recommender.api.posting import invalid
 from recommender.api.problems import problem
-from recommender.api.schemas import EXAMPLE_ID, problems_of
+from recommender.api.responses import EXAMPLE_ID, problems_of
 from recommender.errors import InvalidEvent
 from recommender.service.counting import observed
 from recommender.store import Key

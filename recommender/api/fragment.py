@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse
 from recommender.api.asking import QueryRoute
 from recommender.api.caching import control, max_age
 from recommender.api.opening import Opening
+from recommender.api.responses import RELATED_CARD, problems_of
 from recommender.api.routes import StoryQuery
-from recommender.api.schemas import RELATED_CARD, problems_of
 from recommender.errors import UnknownStory
 from recommender.service import Options
 from recommender.web.listing import listing

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recommender.api.problems import RETRY_AFTER, problem, unavailable
+from recommender.api.responses import LIVE_RESPONSES, READY_RESPONSES
 from recommender.api.routes import service_of
-from recommender.api.schemas import LIVE_RESPONSES, READY_RESPONSES
 from recommender.errors import StoreError
 
 router = APIRouter(prefix="/health", tags=["health"])

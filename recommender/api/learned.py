@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse, Response
 from recommender.api import evaluated
 from recommender.api.metrics import written
 from recommender.api.negotiation import prefers_html
+from recommender.api.responses import responses
 from recommender.api.routes import service_of
-from recommender.api.schemas import responses
 from recommender.web.serving import POLICY
 
 

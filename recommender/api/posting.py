@@ -15,8 +15,8 @@ from starlette.responses import Response
 from recommender.api.accepting import POST_BODY, POST_RESPONSES
 from recommender.api.keys import may
 from recommender.api.problems import problem
+from recommender.api.responses import problems_of
 from recommender.api.routes import StoryQuery, service_of
-from recommender.api.schemas import problems_of
 from recommender.errors import InvalidStory
 from recommender.store import Key
 

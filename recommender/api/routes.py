@@ -16,7 +16,7 @@ from recommender.api.caching import Answered
 from recommender.api.lately import Lately
 from recommender.api.opening import Opening
 from recommender.api.problems import problem
-from recommender.api.schemas import DRAFT_RESPONSES, EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
+from recommender.api.responses import DRAFT_RESPONSES, EXAMPLE_URL, RELATED_RESPONSES, STORY_RESPONSES
 from recommender.errors import ModelNotFound
 from recommender.service import Draft, Options, Service
 from recommender.urls import MAX_LENGTH

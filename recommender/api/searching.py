@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from recommender.api.asking import QueryRoute
 from recommender.api.opening import Opening
-from recommender.api.schemas import EXAMPLE_URL, STORY_CARD, Card, responses
+from recommender.api.responses import EXAMPLE_URL, STORY_CARD, responses
+from recommender.api.schemas import Card
 from recommender.service.searching import is_address
 from recommender.urls import MAX_LENGTH
 
