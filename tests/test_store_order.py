@@ -74,7 +74,7 @@ def test_of_documents_that_tell_a_story_differently_it_is_logged_which_counts(
     for order in permutations((old, new, mention, again)):
         wipe(store)
         caplog.clear()
-        with caplog.at_level(logging.INFO, "recommender.store.importing"):
+        with caplog.at_level(logging.INFO, "recommender.store.precedence"):
             for batch in [order] if together else [[one] for one in order]:
                 save(store, *batch)
         assert content(store)["articles"][key("a")][-1] == "o2"
@@ -85,7 +85,7 @@ def test_of_documents_that_tell_a_story_differently_it_is_logged_which_counts(
             assert line.endswith(" and by 'o1': the first counts")
     # Who tells the same again, or corrects what it told itself, disputes nothing.
     caplog.clear()
-    with caplog.at_level(logging.INFO, "recommender.store.importing"):
+    with caplog.at_level(logging.INFO, "recommender.store.precedence"):
         save(store, new)
         save(store, document(story("b", title="Another"), origin="o3"))
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""Writing what documents say: which version of a story wins, which key is whose, which links there are.
+"""Writing what documents say: versions of stories, keys, links; which of them count, ``precedence`` tells.
 
 Every function here works inside one transaction of the one writer, so it may
 read, decide in Python, and write only what changed; the statements are the
@@ -7,20 +7,18 @@ same on both databases.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from recommender.entries import POSTED, AliasKind, Entry, Rank, Version, rank, removal
+from recommender.entries import Entry, removal
 from recommender.store import searching
 from recommender.store.database import chunks
+from recommender.store.precedence import Telling, best_versions, dispute, least_claims, wins
 from recommender.store.schema import aliases, articles, links, origins
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +47,6 @@ class Saved:
 
 Outcome: TypeAlias = Literal["new", "changed", "unchanged"]
 """What became of a story; with links of its own that changed, it did."""
-
-
-class _Telling(NamedTuple):
-    """A version of a story and the origin that tells it."""
-
-    version: Version
-    origin: str
-
-    def beats(self, other: _Telling) -> bool:
-        ours, theirs = _rank(self.version.rank, self.origin), _rank(other.version.rank, other.origin)
-        # Of two origins that say the same, the first in the alphabet: files mostly come in that order.
-        return ours > theirs or (ours == theirs and self.origin < other.origin)
-
-
-def _rank(told: Rank, origin: str) -> tuple[bool, Rank]:
-    """Order versions by who tells them first: what was posted of a story itself outranks files and feeds.
-
-    Whoever posts, or takes back, says so of this one story, now; a file that is
-    read again, or a feed that dates its entries anew, only repeats itself.
-    """
-    return told[0] and origin.startswith(POSTED), told
 
 
 def save(connection: Connection, entries: Iterable[Entry]) -> Saved:
@@ -154,7 +131,7 @@ def _save_articles(
     connection: Connection, told: Mapping[str, Entry], origin_ids: Mapping[str, int], revision: int
 ) -> tuple[dict[str, Outcome], dict[str, int]]:
     """Let the best version of every story win; return what became of the stories told, and ids, by key."""
-    best = _fold(told.values())
+    best = best_versions(told.values())
     stored: dict[str, Row[Any]] = {}
     for chunk in chunks(list(best)):
         stored.update({row.key: row for row in connection.execute(_STORED.where(articles.c.key.in_(chunk)))})
@@ -172,10 +149,10 @@ def _save_articles(
             reworded.append(key)
             outcomes[key] = "new"
             continue
-        wins = _wins(telling, row, told.get(row.origin))
+        replaces = wins(telling, row, told.get(row.origin))
         if row.own and telling.version.own and row.digest != telling.version.digest:
-            _dispute(key, *((telling.origin, row.origin) if wins else (row.origin, telling.origin)))
-        if wins:
+            dispute(key, *((telling.origin, row.origin) if replaces else (row.origin, telling.origin)))
+        if replaces:
             replaced.append(values | {"row": row.id})
             if telling.version.digest != row.digest:
                 reworded.append(key)
@@ -199,44 +176,7 @@ def _save_articles(
     return outcomes, ids
 
 
-def _fold(entries: Iterable[Entry]) -> dict[str, _Telling]:
-    best: dict[str, _Telling] = {}
-    for entry in entries:
-        for version in entry.versions:
-            telling = _Telling(version, entry.origin)
-            rival = best.setdefault(version.key, telling)
-            if rival is telling:
-                continue
-            best[version.key] = winner = telling if telling.beats(rival) else rival
-            if version.own and rival.version.own and version.digest != rival.version.digest:
-                _dispute(version.key, winner.origin, (rival if winner is telling else telling).origin)
-    return best
-
-
-def _dispute(key: str, counts: str, other: str) -> None:
-    """Log that two documents tell a story differently; one that replaces itself disputes nothing."""
-    if counts != other:
-        _log.info("%s is told differently by %r and by %r: the first counts", key, counts, other)
-
-
-def _wins(telling: _Telling, row: Row[Any], holder: Entry | None) -> bool:
-    """Tell whether the best of a batch replaces what is stored.
-
-    ``holder`` is what the origin of the stored version says in this batch: if
-    it tells the story anew, its old version is withdrawn, whatever its rank.
-    """
-    version = telling.version
-    same = (row.digest, row.own, row.origin) == (version.digest, version.own, telling.origin)
-    if same:
-        return False
-    if holder is not None and any(retold.key == version.key for retold in holder.versions):
-        return True
-    ours = _rank(version.rank, telling.origin)
-    stored = _rank(rank(row.own, row.published_at, row.removed, row.digest), row.origin)
-    return ours > stored or (ours == stored and telling.origin < row.origin)
-
-
-def _columns(telling: _Telling, origin_ids: Mapping[str, int]) -> dict[str, Any]:
+def _columns(telling: Telling, origin_ids: Mapping[str, int]) -> dict[str, Any]:
     version, origin = telling
     return {
         "key": version.key,
@@ -258,7 +198,7 @@ def _save_aliases(connection: Connection, entries: Iterable[Entry], article_ids:
     keeps leading to it.  A claim is (kind, the claiming story's key) and the
     least one wins, so the order of arrival does not matter.
     """
-    claims = _claims(entries)
+    claims = least_claims(entries)
     stored: dict[str, tuple[int, str]] = {}
     query = select(aliases.c.key, aliases.c.kind, articles.c.key).join_from(aliases, articles)
     for chunk in chunks(list(claims)):
@@ -280,22 +220,6 @@ def _save_aliases(connection: Connection, entries: Iterable[Entry], article_ids:
         connection.execute(insert(aliases), new)
     if replaced:
         connection.execute(update(aliases).where(aliases.c.key == bindparam("row")), replaced)
-
-
-def _claims(entries: Iterable[Entry]) -> dict[str, tuple[int, str]]:
-    claims: dict[str, tuple[int, str]] = {}
-    seen: set[tuple[str, str]] = set()
-    for entry in entries:
-        for version in entry.versions:
-            # Most stories of an archive are embedded many times over in the same words.
-            if (version.key, version.digest) in seen:
-                continue
-            seen.add((version.key, version.digest))
-            for key, kind in ((version.key, AliasKind.OWN), *version.aliases):
-                claim = (kind, version.key)
-                if key not in claims or claim < claims[key]:
-                    claims[key] = claim
-    return claims
 
 
 def _save_links(
