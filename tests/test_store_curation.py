@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from stories import document, key, save, story
 
-from recommender.store import Action, Change, Orders, Record, Store, in_force, reading
+from recommender.store import Action, Change, Orders, Record, Store, answering, in_force
 
 
 def ids(store: Store, names: str) -> list[int]:
@@ -153,7 +153,7 @@ def test_what_is_in_force_is_written_with_the_log_or_not_at_all(
 def test_the_story_is_found_with_its_orders_along_primary_keys(tmp_path: Path) -> None:
     """Whatever SQLite's planner may think of: one row of ``orders``, not all of them."""
     with Store.open(f"sqlite:///{tmp_path}/s.sqlite") as store, store._database.answering() as connection:
-        told = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {reading._FOUND.text}", ("x",)).all()
+        told = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {answering._FOUND.text}", ("x",)).all()
     (plan,) = [row[3] for row in told if "orders" in row[3]]
     assert plan.startswith("SEARCH orders USING INTEGER PRIMARY KEY (rowid=?)")
 

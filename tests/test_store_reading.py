@@ -17,7 +17,7 @@ from stories import document, key, packed, save, story
 from recommender.articles import Provider
 from recommender.corpus import NEIGHBOUR_DTYPE
 from recommender.neighbours import in_order
-from recommender.store import Status, Store, reading, schema
+from recommender.store import Status, Store, answering, schema
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_the_nearest_in_time_are_read_along_the_index(store: Store) -> None:
     save(store, *(document(story(f"s{n}", day=n)) for n in range(50)))
     values = {"moment": NEW_YEAR, "earliest": 0, "latest": NEW_YEAR, "rows": 2}
     with store._database.snapshot() as connection:
-        statement = reading._NEAR.params(values).compile(
+        statement = answering._NEAR.params(values).compile(
             connection, compile_kwargs={"literal_binds": True, "render_postcompile": True}
         )
         if connection.dialect.name == "sqlite":

@@ -15,6 +15,7 @@ read, and see an old generation or a new one, never a mix.
 """
 
 from recommender.entries import AliasKind, Entry, Version, encode, share
+from recommender.store.answering import Card, Found
 from recommender.store.auditing import AuditReader, CuratedLink, Named
 from recommender.store.curation import Action, Kind, Orders, Record, in_force
 from recommender.store.dumping import COLUMNS, Row
@@ -22,7 +23,7 @@ from recommender.store.events import Count, Total
 from recommender.store.feeds import Feed
 from recommender.store.importing import Outcome, Saved
 from recommender.store.keys import Key
-from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
+from recommender.store.reading import Change, Generation, ModelRecord, Status
 from recommender.store.schema import REVISION
 from recommender.store.searching import Hit
 from recommender.store.standing import SHORT, Lists, Waiting

@@ -8,14 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.store import curation, dumping, events, locking, reading, searching, standing
+from recommender.store import answering, curation, dumping, events, locking, reading, searching, standing
+from recommender.store.answering import Card, Found
 from recommender.store.auditing import AuditReader
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
 from recommender.store.dumping import Row
 from recommender.store.events import Total
 from recommender.store.locking import Holders
-from recommender.store.reading import Card, Change, Found, Generation, ModelRecord, Status
+from recommender.store.reading import Change, Generation, ModelRecord, Status
 from recommender.store.searching import Hit
 from recommender.store.standing import Lists, Waiting
 
@@ -58,7 +59,7 @@ class Readable:
         statement, so generation, model and neighbours belong together, and so
         do the ``reasons`` for them, read only if asked for.
         """
-        return reading.find(self._database, key, reasons=reasons)
+        return answering.find(self._database, key, reasons=reasons)
 
     def vocabulary(self, generation: int) -> bytes | None:
         """Read the words in which a generation compared stories; ``None`` where they are not kept."""
@@ -71,7 +72,7 @@ class Readable:
         A card may be newer than the generation that named its story, and then
         is what a reader should see.
         """
-        return reading.cards(self._database, ids)
+        return answering.cards(self._database, ids)
 
     def near(self, moment: int, earliest: int | None, latest: int, rows: int) -> list[tuple[int, Card]]:
         """Read the stories nearest in time: at most ``rows`` until ``moment``, and as many after it.
@@ -83,7 +84,7 @@ class Readable:
         ids are read before ``moment`` and the least ones after it.
         """
         with self._database.answering() as connection:
-            return reading.near(connection, moment, earliest, latest, rows)
+            return answering.near(connection, moment, earliest, latest, rows)
 
     def search(self, words: str, limit: int, now: int) -> list[Hit]:
         """Find stories with all of these words in title or excerpt, each whole or as the beginning of one.
