@@ -37,7 +37,8 @@ from recommender.cli.context import Context
 from recommender.corpus import Corpus
 from recommender.engine import Engine, local, opened
 from recommender.engine import dask as engine_dask
-from recommender.engine.dask import Cluster, Parcel, cluster
+from recommender.engine.dask import Cluster, cluster
+from recommender.engine.parcel import Parcel
 from recommender.errors import EngineLost, EngineUnavailable, MissingExtra, UsageError
 from recommender.pipeline import packing, ranking
 from recommender.pipeline.importing import import_paths

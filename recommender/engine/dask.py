@@ -9,19 +9,17 @@ others, and what only it held is sent again.  Without its scheduler a run ends.
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final, Self, SupportsIndex
+from typing import Any, Final
 
 import dask
-import numpy as np
 from dask.utils import parse_timedelta
 from distributed import Client, Future, LocalCluster
 from distributed.client import ClosedClientError
@@ -30,6 +28,7 @@ from distributed.utils import silence_logging_cmgr
 
 from recommender import __version__
 from recommender.engine.here import AHEAD, Block, Result, Shared, cores
+from recommender.engine.parcel import Parcel
 from recommender.errors import EngineLost, EngineUnavailable, UsageError
 
 ATTEMPTS: Final = 5
@@ -40,9 +39,6 @@ LOOK: Final = 1.0
 
 _PAUSE = 0.1
 """Seconds between two questions whether somebody has come."""
-
-_ALIGNED = 16
-"""What the address of a buffer is to be a multiple of: no number here is larger."""
 
 _INSTALL: Final = "install the version of this program on all machines: pip install 'recommender[dask]'"
 
@@ -246,52 +242,6 @@ class _Run:
             self._shared = None
             return True
         return bool(lost)
-
-
-class Parcel:
-    """Something on its way: pickled when it is packed, its arrays beside it, and unpickled where it is used.
-
-    Those who only hand it on, as the scheduler does, neither read it nor load
-    what it is made of.  Its arrays are writable if they were at home, and always
-    at addresses that are multiples of their numbers' size: Dask promises neither,
-    and functions would be compiled again for arrays of another kind.
-    """
-
-    __slots__ = ("_body", "_buffers", "_content")
-    _content: Any
-
-    def __init__(self, body: bytes, buffers: Sequence[Any]) -> None:
-        self._body = body
-        self._buffers = buffers
-
-    @classmethod
-    def of(cls, content: object) -> Self:
-        """Pack something."""
-        buffers: list[pickle.PickleBuffer] = []
-        body = pickle.dumps(content, protocol=5, buffer_callback=buffers.append)
-        return cls(body, [buffer.raw() for buffer in buffers])
-
-    def open(self) -> Any:
-        """Unpack it; again, it is the same object."""
-        try:
-            return self._content
-        except AttributeError:
-            self._buffers = [_usable(buffer) for buffer in self._buffers]
-            self._content = pickle.loads(self._body, buffers=self._buffers)  # noqa: S301  (see docs/operations.md)
-            return self._content
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[Self], tuple[bytes, list[Any]]]:
-        # Beside the rest, and so not copied, only from protocol 5 on; Dask's scheduler speaks 4.
-        beside = pickle.PickleBuffer if int(protocol) >= 5 else bytes
-        return type(self), (self._body, [beside(buffer) for buffer in self._buffers])
-
-    def __sizeof__(self) -> int:
-        return len(self._body) + sum(map(len, self._buffers))
-
-
-def _usable(buffer: Any) -> Any:
-    view = np.frombuffer(buffer, np.uint8)
-    return view if view.flags.writeable and view.ctypes.data % _ALIGNED == 0 else view.copy()
 
 
 def _work(version: str, function: str, shared: Parcel, block: Parcel) -> Parcel:
