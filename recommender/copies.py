@@ -30,7 +30,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from recommender.candidates import decayed
 from recommender.index import Index
 from recommender.likeness import cosines
-from recommender.text import VIEWS
+from recommender.vectors import VIEWS
 
 DAYS: Final = 7.0
 """Days between copies: outlets take over a wire report within hours, a press release within days; what comes

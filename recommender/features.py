@@ -18,7 +18,7 @@ from recommender.compiled import compiled
 from recommender.graph import COLUMNS
 from recommender.index import Index
 from recommender.likeness import ALIKE, BLEND, NUMBERS, RAREST, SHARED_IDF, SHARED_TITLE_IDF, compare_pairs
-from recommender.text import VIEWS, Vectors
+from recommender.vectors import VIEWS, Vectors
 
 
 class Feature(NamedTuple):

@@ -20,7 +20,8 @@ from recommender.engine import Engine, local
 from recommender.graph import LinkGraph
 from recommender.postings import Postings, Times, postings
 from recommender.search import SEARCH, Nearest, Search, nearest
-from recommender.text import TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import Vectors
 
 STORIES = 2_048
 """Stories whose nearest are found together."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.compiled import compiled, inlined
-from recommender.text import EXCERPT, LETTERS, LOG, TEXT, TITLE, TRIGRAMS, WORDS, Vectors
+from recommender.vectors import EXCERPT, LETTERS, LOG, TEXT, TITLE, TRIGRAMS, WORDS, Vectors
 
 ALIKE = 7
 """Numbers that ``compare`` gives first: the cosines of ``text.VIEWS``, in order."""

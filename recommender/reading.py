@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recommender.compiled import compiled, inlined
 from recommender.postings import Postings, Times, letter_impact, word_impact
-from recommender.text import Vectors
+from recommender.vectors import Vectors
 
 AROUND = 8
 """Stories that stand around a story, on either side, as a multiple of the entries read beyond them."""

@@ -20,7 +20,7 @@ from recommender.compiled import compiled
 from recommender.likeness import BLEND, NUMBERS, blank, compare, lay_out, take_up
 from recommender.postings import Postings, Times
 from recommender.reading import LOW, UNKNOWN, best, read_lists, room
-from recommender.text import Vectors
+from recommender.vectors import Vectors
 
 MOST = 2**31 - 1
 """Stories or entries that can be asked for."""

@@ -24,6 +24,7 @@ from functools import lru_cache
 
 import ada_url
 
+from recommender.amp import asks_for_amp, cached, shows_others, without_mark
 from recommender.errors import InvalidURL
 
 MAX_LENGTH = 2_048
@@ -43,17 +44,6 @@ _HOUSE = """
 """  # of publishers, in the links of their own pages and feeds
 TRACKING = frozenset(f"{_CLICKS} {_HOUSE}".split())
 """Names, in lower case, of parameters that say where a reader came from and never which story."""
-
-AMP_PARAMETERS = frozenset(("amp", "_amp", "amphtml", "amp-content"))
-"""Parameters that ask for the AMP page by their name, with an affirmative value or none."""
-
-AMP_SWITCHES = frozenset(
-    ("outputtype", "context", "template", "platform", "version", "view", "media", "format")
-)
-"""Parameters that ask for the AMP page by their value; with another value they are kept."""
-
-_AFFIRMATIVE = frozenset(("", "1", "true", "yes", "amp", "amphtml"))
-_AMP_VALUES = frozenset(("amp", "ampart", "amphtml", "amp+html"))
 
 _SCHEME = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE)
 # Three addresses in four are plain: nothing in them to decode, drop or refuse but the scheme, "www." and a
@@ -75,21 +65,6 @@ _MARKS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _SLASHES = re.compile("//+")
 _BLANK_ENDS = ("/", "%20", "%C2%A0", "%E2%80%A8", "%E2%80%A9")
 """What a path ends with by accident: a slash, a space, a no-break space, a line or paragraph separator."""
-
-_CACHES = ("cdn.ampproject.org", "bing-amp.com")
-_CACHED = re.compile(r"(?:c|v|wp)/(s/)?([^/]+\..*)")
-_VIEWED = re.compile(r"amp/(s/)?([^/]+\..*)")
-_VIEWER = re.compile(r"google\.(?:com|[a-z]{2}|com?\.[a-z]{2})")
-
-_AMP_NAMES = frozenset((".amp", "amphtml", "google-amp"))
-"""Path segments that are no word of any language: an AMP page wherever they stand."""
-_AMP_SECTION = re.compile(
-    r"^amp[-_](articles?|articleshow|story|news)$|^(articles?|story|news)-amp$", re.IGNORECASE
-)
-_AMP_SUFFIX = re.compile(r"(.+)\.amp(?:html)?(\.[a-z]{3,5})?", re.IGNORECASE)
-_SLUG = re.compile(r"\w[-_.]\w|\d{5}|^(?=.*\d)\w{16}")
-_NUMBERED = re.compile(r"\d{5}")
-_LONG_SLUG = re.compile(r"\w+[-_]\w+[-_]\w+[-_]\w|\d{5}")
 
 
 # Stories repeat each other's links and their providers' pictures; readers ask for the same few stories.
@@ -121,11 +96,11 @@ def _is_special(url: str) -> bool:
 def _normalised(url: str) -> str:
     host, path, query = _split(url)
     host = _host(host)
-    while (target := _cached(host, path, query)) is not None:
+    while (target := cached(host, path, query)) is not None:
         host, path, query = _split(target)
         host = _host(host)
     key = f"https://{host}{_path(path)}{_query(query)}"
-    if key != url and (_is_cache(host) or _is_viewer(host)):
+    if key != url and shows_others(host):
         # Only now it may have become readable: a doubled slash is gone, for instance.
         return _normalised(key)
     if len(key) > MAX_LENGTH:
@@ -189,25 +164,6 @@ def _split(url: str) -> tuple[str, str, str]:
     return host, path, query
 
 
-def _is_cache(host: str) -> bool:
-    # The whole host or a subdomain: whoever owns evilcdn.ampproject.org must not speak for others.
-    return host.endswith(tuple(f".{cache}" for cache in _CACHES)) or host in _CACHES
-
-
-def _is_viewer(host: str) -> bool:
-    return _VIEWER.fullmatch(host) is not None
-
-
-def _cached(host: str, path: str, query: str) -> str | None:
-    """Return the address that an AMP cache's or viewer's address stands for, ``None`` for any other."""
-    if not _is_cache(host) and not _is_viewer(host):
-        return None
-    found = (_CACHED if _is_cache(host) else _VIEWED).fullmatch(path.lstrip("/"))
-    if found is None:
-        return None
-    return f"{'https' if found[1] else 'http'}://{found[2]}{'?' if query else ''}{query}"
-
-
 def _host(host: str) -> str:
     name, colon, port = host.rpartition(":")
     if colon and port.isdigit():
@@ -249,49 +205,7 @@ def _shorter(path: str) -> str:
         for end in _BLANK_ENDS:
             path = path.removesuffix(end)
     path = path.removesuffix("/index.html").removesuffix("/index.htm")
-    return _without_amp(path) if "amp" in path.lower() else path
-
-
-def _without_amp(path: str) -> str:
-    """Drop what marks an AMP page from a path, where it is that and not a word of the story's own.
-
-    "amp" may be the story (``/reviews/amp``) or its section (``/guitar/amp/ten-best``);
-    ``_is_mark`` tells.
-    """
-    segments = path.split("/")[1:]
-    for place, segment in enumerate(segments):
-        lower = segment.lower()
-        if lower in _AMP_NAMES or (lower == "amp" and _is_mark(segments, place)):
-            first = place - 1 if segments[:place] == ["platform"] else place
-            return _joined(segments[:first] + segments[place + 1 :])
-    *sections, name = segments
-    sections = [
-        found[1] or found[2] if (found := _AMP_SECTION.fullmatch(word)) else word for word in sections
-    ]
-    if name.lower() == "amp.html":
-        return _joined(sections)
-    if (suffix := _AMP_SUFFIX.fullmatch(name)) is not None:
-        name = suffix[1] + (suffix[2] or "")
-    return _joined([*sections, name])
-
-
-def _joined(segments: list[str]) -> str:
-    return "".join(f"/{segment}" for segment in segments)
-
-
-def _is_mark(segments: list[str], place: int) -> bool:
-    """Tell whether the segment "amp" at ``place`` marks an AMP page.
-
-    It does at the start of a path that goes on to a story, at the end of one
-    that already names a story, after a numbered story, and before a slug so
-    long that no second story of that site has the same.
-    """
-    before, after = segments[:place], segments[place + 1 :]
-    if before in ([], ["platform"]):
-        return any(map(_SLUG.search, after))
-    if not after:
-        return _SLUG.search(before[-1]) is not None
-    return _NUMBERED.search(before[-1]) is not None or _LONG_SLUG.search(after[-1]) is not None
+    return without_mark(path) if "amp" in path.lower() else path
 
 
 def _query(query: str) -> str:
@@ -316,9 +230,4 @@ def _unescaped(part: str) -> str:
 
 def _is_noise(part: str) -> bool:
     name, _, value = part.lower().partition("=")
-    return (
-        name in TRACKING
-        or name.startswith(TRACKING_PREFIXES)
-        or (name in AMP_PARAMETERS and value in _AFFIRMATIVE)
-        or (name in AMP_SWITCHES and value in _AMP_VALUES)
-    )
+    return name in TRACKING or name.startswith(TRACKING_PREFIXES) or asks_for_amp(name, value)

@@ -17,7 +17,8 @@ from recommender.features import FEATURES, GROUPS, NAMES, features
 from recommender.graph import AROUND
 from recommender.index import Index, prepare
 from recommender.search import SEARCH, Search
-from recommender.text import VIEWS, TextSpace
+from recommender.text import TextSpace
+from recommender.vectors import VIEWS
 
 SHORT = Search(decay=30.0, near=3, far=2, before=3, entries=4)
 """Lists short enough to be cut."""

@@ -27,7 +27,8 @@ from recommender.likeness import (
     take_up,
 )
 from recommender.terms import Text, hashed
-from recommender.text import VIEWS, TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import VIEWS, Vectors
 
 
 def compared(vectors: Vectors, stories: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:

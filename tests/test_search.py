@@ -24,7 +24,8 @@ from recommender.pipeline.ranking import rank
 from recommender.postings import Postings, Times, postings
 from recommender.reading import AROUND
 from recommender.search import EARLIER, LATER, MOST, SEARCH, SPARE, Nearest, Search, nearest, reached
-from recommender.text import TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import Vectors
 
 TOLERANCE = 1e-6
 """Sums of float32 against those of float64."""

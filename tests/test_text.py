@@ -18,7 +18,8 @@ from sklearn.preprocessing import normalize
 from recommender import analysis as module
 from recommender.analysis import MOST, _hash
 from recommender.terms import hashed, murmur
-from recommender.text import BLEND, VIEWS, TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import BLEND, VIEWS, Vectors
 
 WORDS = [
     "rain",

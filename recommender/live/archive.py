@@ -29,7 +29,8 @@ from recommender.live.numbering import Numbering
 from recommender.pipeline.curating import CuratedLinks
 from recommender.postings import Postings, Times, postings
 from recommender.search import Nearest, Search, nearest, reached
-from recommender.text import TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import Vectors
 
 _TERMS: Final = ("word_idf", "letter_idf", "title_weight")
 _COLUMNS: Final = ("ids", "published", "quality", "provider", "topic_starts", "topics")

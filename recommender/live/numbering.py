@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from recommender.analysis import Texts
 from recommender.terms import Rarity
-from recommender.text import TextSpace, Vectors
+from recommender.text import TextSpace
+from recommender.vectors import Vectors
 
 ROOM: Final = 1 << 18
 """Terms, of words and of trigrams each, for which there is room: those of some 5,000 stories."""
