@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import httpx2
 import pytest
@@ -24,7 +24,7 @@ from test_newsroom_day import serving
 from test_posting import told
 
 from recommender import __version__, service
-from recommender.api import create_app, curation_schemas, learned, responses, schemas, searching
+from recommender.api import auditing, create_app, curation_schemas, learned, responses, schemas, searching
 from recommender.client import (
     AsyncClient,
     Client,
@@ -32,6 +32,7 @@ from recommender.client import (
     Forbidden,
     NotFound,
     ProblemError,
+    Reason,
     RelatedOptions,
     Unauthorized,
     UnexpectedAnswer,
@@ -39,10 +40,12 @@ from recommender.client import (
     answers,
     reports,
 )
+from recommender.client import curation as orders
 from recommender.client.attempts import FIRST, LONGEST, retry_after
 from recommender.client.calls import MOST, MOST_BYTES
 from recommender.client.options import parameters
 from recommender.pipeline.recomputing import recompute
+from recommender.service.auditing import Why
 from recommender.settings import Settings
 from recommender.store import Store
 
@@ -225,6 +228,18 @@ def test_an_editor_s_orders(client: Any) -> None:
     assert [line.action for line in told.history] == ["pin", "block", "clear", "clear"]
     assert told.history[0].at.tzinfo is not None
     assert [order.other for order in client.undo(key("asked")).orders] == ["https://www.news.example/b"]
+
+
+def test_what_deserves_a_look(client: Any, address: str) -> None:
+    with Store.open(address) as store:
+        save(store, document(story("links"), links=[key("links"), key("nowhere")]))
+    found = client.audit()
+    assert (found.generation, found.links, found.counts["dead"], found.counts["itself"]) == (1, 2, 1, 1)
+    assert [one.reason for one in found.items][:2] == ["dead", "itself"]
+    (dead,) = client.audit("dead", limit=1).items
+    assert (dead.source.title, dead.target, dead.key) == ("Title of links", None, key("nowhere"))
+    with pytest.raises(ProblemError, match="limit"):
+        client.audit(limit=0)
 
 
 def test_what_readers_did_is_counted(client: Any) -> None:
@@ -434,6 +449,7 @@ def test_lists_that_are_none_of_this_api_s(meeting: Make, told: Any) -> None:
 
 
 def test_options_are_those_of_the_service() -> None:
+    assert get_args(Reason) == get_args(Why)
     assert set(get_type_hints(RelatedOptions)) == {*service.Options.model_fields, "model"}
     given = {"fill": False, "diversity": 0.5, "until": date(2020, 1, 2), "topic": ("a", "b"), "type": None}
     assert list(parameters(given)) == [
@@ -451,14 +467,14 @@ def test_options_are_those_of_the_service() -> None:
 def test_answers_have_the_fields_that_the_api_describes() -> None:
     described = {
         name: model
-        for module in (schemas, curation_schemas, learned, searching)
+        for module in (schemas, auditing, curation_schemas, learned, searching)
         for name, model in vars(module).items()
         if inspect.isclass(model) and hasattr(model, "model_fields") and not name.startswith("_")
     }
-    asked = {"Problem", "Fault", "Health", "Order", "PairQuery", "SearchQuery", "Undone"}
+    asked = {"AuditQuery", "Problem", "Fault", "Health", "Order", "PairQuery", "SearchQuery", "Undone"}
     own = {
         name: kind
-        for module in (answers, reports)
+        for module in (answers, orders, reports)
         for name, kind in vars(module).items()
         if inspect.isclass(kind) and issubclass(kind, answers.Answer) and kind is not answers.Answer
     }
@@ -473,10 +489,11 @@ def test_answers_have_the_fields_that_the_api_describes() -> None:
     [
         (answers.Related, responses._RELATED),
         (
-            answers.Curation,
+            orders.Curation,
             curation_schemas.CURATION_RESPONSES[200]["content"]["application/json"]["example"],
         ),
         (answers.Hits, searching._EXAMPLE),
+        (orders.Audit, auditing._EXAMPLE),
         (reports.Models, learned._MODELS),
         (reports.Evaluation, learned._EVALUATION),
     ],
@@ -763,10 +780,26 @@ def test_an_error_ends_what_is_published_after_the_parts_before(meeting: Make) -
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-@pytest.mark.parametrize("wrong", [{"url": "service.test"}, {"retries": -1}, {"timeout": 0}, {"deadline": 0}])
+@pytest.mark.parametrize("wrong", [{"retries": -1}, {"timeout": 0}, {"deadline": 0}])
 def test_a_client_that_cannot_be(kind: Any, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"http://|have to be"):
-        kind(**{"url": "http://service.test", **wrong})
+    with pytest.raises(ValueError, match="have to be"):
+        kind("http://service.test", **wrong)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "url",
+    ["service.test", "", "http://h:x", "http://[::1", "http://h\n", "http://é..x", "http://", "http://."],
+)
+def test_an_address_where_no_service_can_be(kind: Any, url: str) -> None:
+    with pytest.raises(ValueError, match="is not where a service is: ") as caught:
+        kind(url)
+    assert str(caught.value).startswith(repr(url))
+
+
+def test_what_is_longer_than_an_address_can_be_is_not_sent(meeting: Make) -> None:
+    with pytest.raises(ValueError, match=r"^GET /related: this cannot be asked: .*too long"):
+        meeting(lambda _: httpx2.Response(500)).related(key("asked"), exclude=[key("x" * 70_000)])
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

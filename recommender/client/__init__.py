@@ -19,14 +19,11 @@ if find_spec("httpx2") is None:
 from recommender.client.answers import (
     Alternate,
     CuratedLink,
-    Curation,
-    Done,
     Hit,
     Hits,
     Image,
     Item,
     Linked,
-    Ordered,
     Outcome,
     Posted,
     Provider,
@@ -38,7 +35,8 @@ from recommender.client.answers import (
 )
 from recommender.client.awaited import AsyncClient
 from recommender.client.clients import Client
-from recommender.client.options import Options, RelatedOptions
+from recommender.client.curation import Audit, Concern, Curation, Done, Ordered, Titled
+from recommender.client.options import Options, Reason, RelatedOptions
 from recommender.client.problems import (
     ClientError,
     Fault,
@@ -66,11 +64,13 @@ from recommender.client.reports import (
 __all__ = [
     "Alternate",
     "AsyncClient",
+    "Audit",
     "Bin",
     "Clicks",
     "Client",
     "ClientError",
     "Compared",
+    "Concern",
     "CuratedLink",
     "Curation",
     "Data",
@@ -94,6 +94,7 @@ __all__ = [
     "ProblemError",
     "Provider",
     "Ready",
+    "Reason",
     "Related",
     "RelatedOptions",
     "Reliability",
@@ -101,6 +102,7 @@ __all__ = [
     "Story",
     "System",
     "Term",
+    "Titled",
     "Unauthorized",
     "UnexpectedAnswer",
     "Unreachable",

@@ -208,41 +208,6 @@ class Posted(Answer):
 
 
 @answer
-class Ordered(Answer):
-    """An order in force; ``kind`` is pin or block, ``slot`` the place of a pin, from 1."""
-
-    other: str
-    title: str
-    kind: str
-    slot: int | None
-    by: str
-    at: datetime
-
-
-@answer
-class Done(Answer):
-    """Something that was ordered or taken back; ``action`` is pin, block, clear or undo."""
-
-    other: str
-    title: str
-    action: str
-    slot: int | None
-    by: str
-    at: datetime
-    undone: bool
-
-
-@answer
-class Curation(Answer):
-    """What editors ordered about a story's list: in force, and all that ever was, oldest first."""
-
-    url: str
-    title: str
-    orders: tuple[Ordered, ...]
-    history: tuple[Done, ...]
-
-
-@answer
 class Ready(Answer):
     """Whether stories can be answered for, and what is missing; as true as ``ready``."""
 

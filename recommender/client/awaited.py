@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 import httpx2
 
 from recommender.client import calls
-from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story
+from recommender.client.answers import Hits, Posted, Ready, Related, Story
 from recommender.client.attempts import (
     FAILURES,
     Outcome,
@@ -24,10 +24,11 @@ from recommender.client.attempts import (
     several,
 )
 from recommender.client.calls import Call
-from recommender.client.clients import described, prepared
-from recommender.client.options import Options, RelatedOptions
+from recommender.client.curation import Audit, Curation
+from recommender.client.options import Options, Reason, RelatedOptions
 from recommender.client.problems import ProblemError
 from recommender.client.reports import Evaluation, Models
+from recommender.client.sending import described, prepared
 
 T = TypeVar("T")
 
@@ -124,6 +125,10 @@ class AsyncClient:
     async def curation(self, url: str) -> Curation:
         """As ``Client.curation``."""
         return await self._ask(calls.curation(url))
+
+    async def audit(self, reason: Reason | None = None, limit: int = 20) -> Audit:
+        """As ``Client.audit``."""
+        return await self._ask(calls.audit(reason, limit))
 
     async def models(self) -> Models:
         """As ``Client.models``."""

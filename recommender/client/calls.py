@@ -10,8 +10,9 @@ from typing import Any, Final, Generic, TypeVar
 import httpx2
 import orjson
 
-from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story, read
-from recommender.client.options import parameters
+from recommender.client.answers import Hits, Posted, Ready, Related, Story, read
+from recommender.client.curation import Audit, Curation
+from recommender.client.options import Reason, parameters
 from recommender.client.problems import NotFound, ProblemError, UnexpectedAnswer, problem
 from recommender.client.problems import read as refused
 from recommender.client.reports import Evaluation, Models
@@ -171,6 +172,12 @@ def clear(url: str, other: str, by: str) -> Call[Curation]:
 def curation(url: str) -> Call[Curation]:
     """Ask for the orders about a story."""
     return Call("GET", "curation", _answer(Curation), [("url", url)])
+
+
+def audit(reason: Reason | None, limit: int) -> Call[Audit]:
+    """Ask what deserves an editor's look."""
+    query = [("limit", str(limit)), *parameters({"reason": reason})]
+    return Call("GET", "curation/audit", _answer(Audit), query)
 
 
 def undo(url: str, by: str) -> Call[Curation]:

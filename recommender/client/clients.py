@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
-import recommender
 from recommender.client import calls
-from recommender.client.answers import Curation, Hits, Posted, Ready, Related, Story
+from recommender.client.answers import Hits, Posted, Ready, Related, Story
 from recommender.client.attempts import (
     FAILURES,
     Outcome,
@@ -24,36 +23,13 @@ from recommender.client.attempts import (
     several,
 )
 from recommender.client.calls import Call
-from recommender.client.options import Options, RelatedOptions
+from recommender.client.curation import Audit, Curation
+from recommender.client.options import Options, Reason, RelatedOptions
 from recommender.client.problems import ProblemError
 from recommender.client.reports import Evaluation, Models
+from recommender.client.sending import described, prepared
 
 T = TypeVar("T")
-
-_AGENT: Final = f"recommender-client/{recommender.__version__}"
-
-
-def described(url: str, key: str | None) -> dict[str, Any]:
-    """Say what every request of a client has."""
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is not where a service is: it has to begin with http:// or https://")
-    keyed = {} if key is None else {"X-API-Key": _checked(key)}
-    return {"base_url": url, "headers": {"User-Agent": _AGENT, "Accept": "application/json"} | keyed}
-
-
-def _checked(key: str) -> str:
-    key = key.strip()
-    if not (key and key.isascii() and key.isprintable()):  # and it is not repeated
-        raise ValueError("key is empty or not of printable ASCII: expected an API key, or None for none")
-    return key
-
-
-def prepared(call: Call[Any], timeout: float) -> dict[str, Any]:
-    """Say what a request has, in the words of httpx2."""
-    said = (
-        {} if call.body is None else {"content": call.body, "headers": {"Content-Type": "application/json"}}
-    )
-    return {"method": call.method, "url": call.path, "params": call.query, "timeout": timeout} | said
 
 
 class Client:
@@ -165,6 +141,10 @@ class Client:
     def curation(self, url: str) -> Curation:
         """Ask what was ordered about a story's list."""
         return self._ask(calls.curation(url))
+
+    def audit(self, reason: Reason | None = None, limit: int = 20) -> Audit:
+        """Ask which links look wrong, and which pairs look unlinked: ``limit`` of each reason, or of one."""
+        return self._ask(calls.audit(reason, limit))
 
     def models(self) -> Models:
         """Ask which models there are."""

@@ -9,6 +9,11 @@ from typing import Literal, TypeAlias, TypedDict
 Many: TypeAlias = str | Iterable[str]
 """One, or several."""
 
+Reason: TypeAlias = Literal[
+    "dead", "itself", "unpublished", "duplicate", "looks-wrong", "one-way", "unlinked"
+]
+"""Why something deserves an editor's look."""
+
 
 class Options(TypedDict, total=False):
     """Options of every list; a datetime has to have its zone, a date is its whole day in UTC."""
