@@ -6,6 +6,7 @@ import contextvars
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -107,6 +108,23 @@ def test_the_process_tells_of_itself(filled: Store, store_url: str) -> None:
     assert told["process_resident_memory_bytes", ()] > 1_000_000
     assert 0 < told["process_start_time_seconds", ()] <= time.time()
     assert not any(name.startswith("recommender") for name in REGISTRY._names_to_collectors)
+
+
+def test_the_page_of_operations_lists_every_metric_once(filled: Store, store_url: str) -> None:
+    with TestClient(create_app(Settings(store=store_url))) as client:
+        client.get("/related", params={"url": key("a")})
+        families = list(text_string_to_metric_families(client.get("/metrics").text))
+    told = [
+        each.name + ("_total" if each.type == "counter" else "")
+        for each in families
+        if each.name.startswith("recommender_")
+    ]
+    page = Path(__file__).parents[1] / "docs" / "operations.md"
+    table = page.read_text(encoding="utf-8").split("| metric |")[1].split("\n\n")[0]
+    listed = [
+        name for row in table.splitlines() for name in re.findall(r"`(recommender_\w+)`", row.split("|")[1])
+    ]
+    assert sorted(listed) == sorted(told)
 
 
 def test_answers_that_were_given_again_are_counted(tmp_path: Path) -> None:
