@@ -13,11 +13,23 @@ timer here: only what is not whole when a piece has been read is waited for.
 from __future__ import annotations
 
 import asyncio
+import sys
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import orjson
+from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class _Nowhere(list[tuple[bytes, bytes]]):
+    """Where fields go that come after a body: who asks has said all when its headers are complete."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        """Keep nothing."""
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 class Connection(HttpToolsProtocol):
@@ -27,7 +39,8 @@ class Connection(HttpToolsProtocol):
     later request, to complete headers; ``body_within`` those to the end of its
     body; ``sent_within`` those that the other side may take none of an answer.
     ``longest`` are about the bytes of headers, ``left_over`` those of a body
-    that are read, to be thrown away, after its request was answered.
+    that are read, to be thrown away, after its request was answered, and those
+    around a body that is wanted: what chunks and trailers say beside it.
     """
 
     headers_within: ClassVar[float] = 10.0
@@ -42,6 +55,7 @@ class Connection(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._awaited: object = None  # whose body; None for headers
         self._taken = 0
+        self._piece = self._again = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -56,13 +70,48 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece; what is not whole with it has a deadline."""
+        self._piece = data
         super().data_received(data)
+        while self._again:
+            self._piece, self._again = self._again, b""
+            super().data_received(self._piece)
         cycle = self.cycle
         if cycle is not None and not (cycle.more_body or cycle.response_complete):  # type: ignore[redundant-expr]
             if self._deadline is not None:
                 self._come()
         elif not self.transport.is_closing():
             self._follow(len(data))
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, to whose headers none are added by what follows."""
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.headers = _NOWHERE
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; how much of it is for the application to say."""
+        if not self.cycle.response_complete:
+            self._taken -= len(body)
+        super().on_body(body)
+
+    def _should_upgrade(self) -> bool:
+        return self.parser.get_method() != b"CONNECT"
+
+    def handle_websocket_upgrade(self) -> None:
+        """Read a request that asks for another protocol again, as one that does not: none is spoken here.
+
+        The parser takes what follows such headers for that protocol, and so
+        the request's own body for another request.
+        """
+        asked = sys.exception()
+        assert isinstance(asked, HttpParserUpgrade)  # noqa: S101  (uvicorn calls this where it is raised)
+        line = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        kept = (b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
+        self._again = b"%b%b\r\n%b" % (line, b"".join(kept), self._piece[asked.args[0] :])
 
     def on_response_complete(self) -> None:
         """Give the other side time to read what it was answered last, and no more than that."""
@@ -97,10 +146,14 @@ class Connection(HttpToolsProtocol):
         awaited = None if answered else cycle
         if self._deadline is None or awaited is not self._awaited:
             self._wait(awaited)
-        if not answered:
-            return  # how much of a body is read is for the application to say
         self._taken += size
-        if cycle is not None and cycle.more_body:  # type: ignore[redundant-expr]
+        if not answered:
+            if self._taken > self.left_over:
+                self._refuse(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    f"More than {self.left_over} bytes around a body.",
+                )
+        elif cycle is not None and cycle.more_body:  # type: ignore[redundant-expr]
             if self._taken > self.left_over:
                 self._close()
         elif self._taken > self.longest:

@@ -87,6 +87,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Application:
     return create_app(Settings(store=address))
 
 
+@pytest.fixture
+def store_key(app: Application) -> str:
+    """A key for all, of its store."""
+    with Store.open(app.state.settings.store) as store:
+        return store.keys.add("x", ["admin"])[1]
+
+
 @pytest.fixture(scope="module")
 def server(app: Application) -> Iterator[tuple[str, int]]:
     """Where it listens."""
@@ -216,6 +223,17 @@ def test_what_is_no_http_is_a_problem_as_all_errors_are(server: tuple[str, int],
     assert len(body) < 300
 
 
+def test_what_is_no_http_is_not_logged(app: Application, capfd: pytest.CaptureFixture[str]) -> None:
+    """Or whoever likes fills a disk with it."""
+    upgrade = GET.replace(b"\r\n\r\n", b"\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n\r\n")
+    with listening(app) as where:
+        for sent in (b"GET\r\n\r\n", upgrade):
+            with socket.create_connection(where) as connection:
+                connection.sendall(sent)
+                assert until_closed(connection)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
@@ -250,6 +268,84 @@ def test_after_a_small_body_that_nobody_wanted_the_connection_is_good(server: tu
         assert response.status == 401
         connection.sendall(b" " * 900_000)
         assert asked(connection) == 200
+
+
+@pytest.mark.parametrize("asked_for", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("length", ["length", "chunks"])
+@pytest.mark.parametrize("pause", [0, 0.05])
+def test_the_body_of_who_asks_for_another_protocol_is_no_request(
+    server: tuple[str, int], asked_for: bytes, length: str, pause: float
+) -> None:
+    """It is a body: Java's client asks for h2c with whatever it posts, and a proxy may pass that on."""
+    body = json.dumps({"title": "x"}).encode()
+    head = POST + b"Connection: Upgrade\r\nUpgrade: " + asked_for + b"\r\n"
+    for hidden in (body, GET):
+        told = (
+            b"Content-Length: %d\r\n\r\n%b" % (len(hidden), hidden)
+            if length == "length"
+            else b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden)
+        )
+        first, _, rest = told.partition(b"\r\n\r\n")
+        with socket.create_connection(server) as connection:
+            connection.sendall(head + first + b"\r\n\r\n")
+            time.sleep(pause)
+            connection.sendall(rest)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            name = json.loads(response.read())["type"].rpartition(":")[2]
+            assert name == ("nothing-recomputed" if hidden == body else "invalid-request")
+            assert asked(connection) == 200
+            connection.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+
+
+def test_who_asks_for_another_protocol_many_times_at_once_is_answered_as_often(
+    server: tuple[str, int],
+) -> None:
+    once = GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+    with socket.create_connection(server) as connection:
+        connection.sendall(once * 300 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert until_closed(connection).count(b"HTTP/1.1 200 OK") == 301
+
+
+def test_what_comes_after_a_body_is_no_header(server: tuple[str, int], store_key: str) -> None:
+    """A key, or an address to be limited by, that a proxy has not seen where headers are."""
+    sent = b"POST /articles HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n%b\r\n2\r\n[]\r\n0\r\n%b\r\n"
+    mine = f"X-API-Key: {store_key}\r\n".encode()
+    for headers, trailers, status in ((mine, b"", 422), (b"", mine, 401)):
+        with socket.create_connection(server) as connection:
+            connection.sendall(sent % (headers, trailers))
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            response.read()
+            assert response.status == status
+            assert asked(connection) == 200
+
+
+@pytest.mark.parametrize("endless", [b"0\r\na: ", b"2;"], ids=["trailer", "chunk"])
+def test_what_is_around_a_body_has_an_end(server: tuple[str, int], endless: bytes) -> None:
+    with socket.create_connection(server) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n" + endless)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 50_000_000:
+                connection.sendall(b"b" * 60_000)
+                sent += 60_000
+        assert sent < 20_000_000, "what is beyond what the sockets hold was not taken"
+
+
+def test_a_body_in_small_chunks_is_read(server: tuple[str, int]) -> None:
+    """900 KB in chunks of 100 bytes: what is around them is far less than they are."""
+    body = json.dumps({"title": "x", "excerpt": "x" * 900_000}).encode()
+    chunks = (body[at : at + 100] for at in range(0, len(body), 100))
+    told = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    with socket.create_connection(server) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n" + told + b"0\r\n\r\n")
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        response.read()
+        assert response.status in (422, 503), "not 431, nor cut off"
 
 
 @pytest.mark.parametrize("path", ["/whole", "/pieces"])

@@ -33,7 +33,7 @@ SERVER: Final[dict[str, Any]] = {
     "factory": True,
     "http": "recommender.connections:Connection",  # by its name, for processes that do not serve themselves
     "ws": "none",
-    "log_level": "warning",
+    "log_level": "error",  # what anybody sends that is no HTTP is a warning of its own
     "access_log": False,  # has the keys of queries in it; what the setting asks for is our own
     "proxy_headers": False,  # no answer hangs on who asks, or on how
     "server_header": False,  # no reader's business
