@@ -118,6 +118,10 @@ def test_whose_an_address_is(address: str, whose: str) -> None:
         (1, [], "9.9.9.9"),
         (1, [" , "], "9.9.9.9"),
         (1, ["x" * 9_000], "x" * 64),
+        (1, ["6.6.6.6, 1.1.1.1:50123"], "1.1.1.1"),
+        (1, ["[2001:db8::9]:50123"], "2001:db8::/64"),
+        (1, ["[2001:db8::9]"], "2001:db8::/64"),
+        (1, ["2001:db8::9"], "2001:db8::/64"),
     ],
 )
 def test_behind_proxies_it_is_the_address_that_the_first_of_them_saw(
@@ -294,6 +298,20 @@ def test_a_key_that_reads_is_limited_too(serve: Callable[..., TestClient], keys:
             headers = {"X-API-Key": keys["read"], "X-Forwarded-For": f"192.0.2.{number}"}
             asked.append(client.get("/related", params=ASKED, headers=headers).status_code)
     assert asked == [200, 200, 429]
+
+
+def test_what_a_key_asks_for_at_once_counts_for_the_key(
+    serve: Callable[..., TestClient], keys: dict[str, str]
+) -> None:
+    """Or a key that is used from many addresses is limited to a thousand times as much."""
+    with serve(read="keyed", read_limit=5, proxies=1) as client:
+        asked = []
+        for number in range(2):
+            headers = {"X-API-Key": keys["read"], "X-Forwarded-For": f"192.0.2.{number}"}
+            asked.append(client.post("/related/batch", json={"urls": [key("a")] * 5}, headers=headers))
+        other = client.get("/related", params=ASKED, headers={"X-API-Key": keys["admin"]})
+    assert [answer.status_code for answer in asked] == [200, 429]
+    assert other.status_code == 200
 
 
 def test_the_description_says_what_is_asked_for(serve: Callable[..., TestClient]) -> None:

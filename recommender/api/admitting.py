@@ -10,7 +10,7 @@ from typing import Final
 from starlette.types import Scope
 
 from recommender.api.keys import Keyring, checked
-from recommender.api.limiting import Limits
+from recommender.api.limiting import READER, Limits
 from recommender.settings import Settings
 
 OPEN: Final = frozenset(("/", "/docs", "/openapi.json", "/widget.js", "/health/live", "/health/ready"))
@@ -72,3 +72,4 @@ class Gate:
         given = next((value for name, value in scope["headers"] if name == b"x-api-key"), b"")
         key = checked(await self._keyring.find(given.decode("latin-1")) if given else None, SCOPE)
         self._limits.key(key.id, writes=False)
+        scope[READER] = key.id

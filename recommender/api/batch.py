@@ -62,7 +62,7 @@ async def batch(request: Request, batch: Batch) -> Response:
     """
     if len(batch.urls) > 1:
         limits: Limits = request.app.state.limits
-        limits.address(request.scope, writes=False, count=len(batch.urls) - 1)
+        limits.more(request.scope, len(batch.urls) - 1)
     answers = await _answered(request, batch)
     body = b'{"answers":[%b]}' % b",".join(answers)
     return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")

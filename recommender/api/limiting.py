@@ -7,6 +7,7 @@ refused where that would be more than a minute away.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +23,12 @@ MINUTE: Final = 60.0
 
 MOST: Final = 50_000
 """Addresses and keys that are counted at most, 10 MB: those that asked last."""
+
+READER: Final = "recommender.reader"
+"""Where a request's scope has the id of the key that it reads with."""
+
+_WITH_PORT: Final = re.compile(r"^(?:([\d.]+):\d+|\[([^\]]+)\](?::\d+)?)$")
+"""How some proxies write an address: one for each connection, were the port to count."""
 
 _ROUNDING: Final = 1e-6
 _LONGEST: Final = 64
@@ -81,11 +88,17 @@ class Limits:
         if limit is not None:
             limit.take(self._asking(scope), count)
 
-    def key(self, number: int, *, writes: bool) -> None:
+    def key(self, number: int, *, writes: bool, count: int = 1) -> None:
         """Count a request of the key of that id; raises TooManyRequests."""
         limit = self._writes if writes else self._reads
         if limit is not None:
-            limit.take(f"key {number}")
+            limit.take(f"key {number}", count)
+
+    def more(self, scope: Scope, count: int) -> None:
+        """Count a request that reads, and was let through, as so many more; raises TooManyRequests."""
+        self.address(scope, writes=False, count=count)
+        if READER in scope:
+            self.key(scope[READER], writes=False, count=count)
 
     def _asking(self, scope: Scope) -> str:
         client = scope.get("client")
@@ -93,7 +106,7 @@ class Limits:
         if self._proxies:
             said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
             hops = [hop for hop in said.decode("latin-1").split(",")[-self._proxies :] if hop.strip()]
-            peer = hops[0].strip()[:_LONGEST] if hops else peer
+            peer = _WITH_PORT.sub(r"\1\2", hops[0].strip()[:_LONGEST]) if hops else peer
         return network(peer)
 
 
