@@ -1,5 +1,5 @@
 /* Stories as cards.  All that comes from a story is text, and its addresses are links only if they are http. */
-import { age, chosen, number, signed, strings } from "./strings.js";
+import { age, number, signed, strings } from "./strings.js";
 
 export function make(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -11,7 +11,8 @@ export const isWeb = (address) => /^https?:\/\//i.test(address || "");
 
 /* A link to the list of the story at `url`; `open` is called with it where it is followed in this tab. */
 export function link(url, open, ...children) {
-  const there = new URLSearchParams(chosen ? { url, lang: chosen } : { url });
+  const there = new URLSearchParams(location.search);
+  there.set("url", url);
   const made = make("a", { href: `?${there}` }, ...children);
   made.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;

@@ -1,6 +1,6 @@
 /* What an editor with a key does: pin by a button or by dragging, block, undo; and what was done. */
 import { make } from "./cards.js";
-import { curation, order, undo } from "./service.js";
+import { curation, failure, order, undo } from "./service.js";
 import { number, strings } from "./strings.js";
 
 export class Desk {
@@ -10,6 +10,7 @@ export class Desk {
     this.orders = element.querySelector("#orders");
     this.changed = changed;
     this.say = say;
+    this.latest = 0;
     this.key = sessionStorage.getItem("key") || "";
     this.by = sessionStorage.getItem("by") || "";
     this.form.elements.by.value = this.by;
@@ -37,7 +38,7 @@ export class Desk {
       this.say(told);
       return true;
     } catch (error) {
-      this.say(strings.refused(error.message));
+      this.say(strings.refused(failure(error)));
       return false;
     }
   }
@@ -99,10 +100,12 @@ export class Desk {
 
   /* Show what was done about the list of a story. */
   async show(url) {
+    const mine = ++this.latest;
     this.orders.replaceChildren();
     if (!this.open || !url) return;
     try {
       const { history } = await curation(url, this.key);
+      if (mine !== this.latest) return;
       const lines = history.map(({ action, slot, title, by, undone }) => {
         const told = strings.order(strings.actions[action], slot && number(slot), title, by);
         return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);
@@ -110,7 +113,7 @@ export class Desk {
       const back = make("button", { type: "button", textContent: strings.undo, onclick: () => this.undo(url) });
       this.orders.append(make("h2", { textContent: strings.history }), make("ul", {}, ...lines), back);
     } catch (error) {
-      this.say(strings.refused(error.message));
+      if (mine === this.latest) this.say(strings.refused(failure(error)));
     }
   }
 }

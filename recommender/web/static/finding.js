@@ -1,20 +1,24 @@
 /* The search box: stories as one types, chosen by arrows and Enter, or by a click. */
 import { make } from "./cards.js";
-import { search } from "./service.js";
-import { age, strings } from "./strings.js";
+import { failure, search } from "./service.js";
+import { age, number, strings } from "./strings.js";
 
 const PAUSE = 120; // milliseconds without a key, after which is looked
 
 export function finding(form, chosen) {
   const input = form.elements.q;
   const list = form.querySelector("[role=listbox]");
+  const heard = form.querySelector("[aria-live]");
   let waiting = 0;
   let asked = new AbortController();
   let found = [];
   let at = -1;
 
   const close = () => {
+    clearTimeout(waiting);
+    asked.abort();
     list.hidden = true;
+    heard.textContent = "";
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
     at = -1;
@@ -34,7 +38,7 @@ export function finding(form, chosen) {
     input.setAttribute("aria-activedescendant", entries[at].id);
   };
 
-  const show = (items) => {
+  const show = (items, without = strings.none) => {
     found = items;
     at = -1;
     input.removeAttribute("aria-activedescendant");
@@ -44,12 +48,11 @@ export function finding(form, chosen) {
       const entry = make("li", { id: `found-${number}`, dir: "auto" }, story.title, make("small", { textContent: facts }));
       entry.setAttribute("role", "option");
       entry.setAttribute("aria-selected", "false");
-      entry.addEventListener("mousedown", (event) => event.preventDefault());
       entry.addEventListener("click", () => choose(story.webUrl));
       return entry;
     });
     if (!entries.length) {
-      const nothing = make("li", { textContent: strings.none });
+      const nothing = make("li", { textContent: without });
       nothing.setAttribute("role", "option");
       nothing.setAttribute("aria-disabled", "true");
       entries.push(nothing);
@@ -57,17 +60,20 @@ export function finding(form, chosen) {
     list.replaceChildren(...entries);
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
+    heard.textContent = items.length ? strings.health.stories(items.length, number(items.length)) : without;
   };
 
   const look = async () => {
-    asked.abort();
     const q = input.value.trim();
     if (!q) return close();
+    asked.abort();
     asked = new AbortController();
+    const { signal } = asked;
     try {
-      show((await search(q, asked.signal)).items);
+      const { items } = await search(q, signal);
+      if (!signal.aborted) show(items);
     } catch (error) {
-      if (error.name !== "AbortError") close();
+      if (!signal.aborted) show([], failure(error));
     }
   };
 
@@ -78,12 +84,14 @@ export function finding(form, chosen) {
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      mark(at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1));
+      if (list.hidden) look();
+      else mark(at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1));
     } else if (event.key === "Escape") {
       close();
     }
   });
   input.addEventListener("blur", close);
+  list.addEventListener("mousedown", (event) => event.preventDefault()); // it is scrolled and clicked without a blur
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(waiting);

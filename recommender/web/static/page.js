@@ -26,17 +26,23 @@ function go(change) {
   return show();
 }
 
-const open = (url) => go({ url }).then(() => of("story").focus());
+/* Who types or has gone on by then is not led away to the story. */
+async function open(url) {
+  document.activeElement.blur();
+  await go({ url });
+  if (document.activeElement === document.body) of("story").focus();
+}
 
 const called = (model) => strings.models[model] || model;
 
-/* Mark in the story the words that it shares with the one whose reasons are looked at. */
-let asked = null;
-const told = (terms) => {
-  if (asked) of("story").replaceChildren(card(asked, { level: "h2", terms }));
-};
+/* Show a story, and mark in it from then on the words that it shares with the one whose reasons are looked at. */
+function shownIn(place, story) {
+  const told = (terms) => place.replaceChildren(card(story, { level: "h2", terms }));
+  told([]);
+  return told;
+}
 
-function list(answer, other, editing) {
+function list(answer, told, { other = null, editing = false } = {}) {
   const theirs = new Map(other?.items.map((one) => [one.webUrl, one.rank]));
   const shown = answer.items.map((one) => {
     const rank = theirs.get(one.webUrl);
@@ -55,16 +61,25 @@ function list(answer, other, editing) {
   return make("section", {}, heading, nothing, entries);
 }
 
+function clear() {
+  document.title = strings.page.title;
+  of("story").replaceChildren();
+  of("lists").replaceChildren();
+  desk.show("");
+}
+
 let latest = 0;
+let here = "";
 
 async function show() {
   const mine = ++latest;
+  here = location.search;
   const { url, beside, ...chosen } = state();
   for (const name of NAMES) options.elements[name].value = state()[name] || (name === "diversity" ? "0" : "");
   options.hidden = !url;
   if (!url) {
-    of("story").replaceChildren();
-    of("lists").replaceChildren();
+    clear();
+    say("");
     return;
   }
   say(strings.loading);
@@ -77,17 +92,16 @@ async function show() {
     ]);
     if (mine !== latest) return;
     document.title = `${story.title} – ${strings.related}`;
-    asked = story;
-    told([]);
-    const lists = other ? [list(answer, other, true), list(other, answer, false)] : [list(answer, null, true)];
+    const told = shownIn(of("story"), story);
+    const lists = [list(answer, told, { other, editing: true })];
+    if (other) lists.push(list(other, told, { other: answer }));
     of("lists").replaceChildren(...lists);
     say("");
     await desk.show(url);
   } catch (error) {
     if (mine !== latest) return;
-    of("story").replaceChildren();
-    of("lists").replaceChildren();
-    say(error.status === 404 ? strings.unknown : error.status && error.status < 500 ? error.message : strings.away);
+    clear();
+    say(error.status === 404 ? strings.unknown : service.failure(error));
   }
 }
 
@@ -125,18 +139,27 @@ options.addEventListener("change", (event) => {
   const { name, value } = event.target;
   go({ [name]: name === "diversity" && value === "0" ? "" : value });
 });
+let drafts = 0;
 of("draft").querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { title, excerpt } = event.target.elements;
-  of("drafted").replaceChildren(make("p", { textContent: strings.loading }));
+  const mine = ++drafts;
+  const draft = { title: event.target.elements.title.value, excerpt: event.target.elements.excerpt.value };
+  of("drafting").textContent = strings.loading;
+  of("drafted").replaceChildren();
+  let said = "";
   try {
-    const answer = await service.drafted({ title: title.value, excerpt: excerpt.value });
-    of("drafted").replaceChildren(list(answer, null, false));
+    const answer = await service.drafted(draft);
+    if (mine !== drafts) return;
+    const text = make("div");
+    const told = shownIn(text, { ...draft, title: draft.title.trim() || strings.yours });
+    of("drafted").replaceChildren(text, list(answer, told));
   } catch (error) {
-    of("drafted").replaceChildren(make("p", { textContent: error.status < 500 ? error.message : strings.away }));
+    said = service.failure(error);
   }
+  if (mine === drafts) of("drafting").textContent = said;
 });
-addEventListener("popstate", show);
+// A link within the page, as to the story, is a step in the history too.
+addEventListener("popstate", () => here === location.search || show());
 fill();
 show();
 health();

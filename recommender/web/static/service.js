@@ -1,10 +1,15 @@
 /* What the page asks the service for.  Addresses are relative: a newsroom may be below /sites/NAME/. */
+import { strings } from "./strings.js";
+
 export class Problem extends Error {
-  constructor(status, document) {
-    super(document.detail || document.title || String(status));
+  constructor(status, { detail = "", errors = [] }) {
+    super([detail, ...errors.map(({ name, reason }) => `${name}: ${reason}`)].join(" "));
     this.status = status;
   }
 }
+
+/* Why it failed, for a person: what the service says, or that it says nothing. */
+export const failure = (error) => (error instanceof Problem && error.message) || strings.away;
 
 async function ask(path, options = {}) {
   // Asked whether it has changed: an editor's order holds from now on, whatever the browser keeps for readers.

@@ -50,6 +50,7 @@ export const strings = {
   loading: "Wird gesucht …",
   unknown: "Unter dieser Adresse gibt es keinen Artikel.",
   none: "Nichts gefunden.",
+  yours: "Ihr Entwurf",
   away: "Der Dienst antwortet nicht. Versuchen Sie es gleich noch einmal.",
   pin: "Anheften",
   block: "Sperren",

@@ -50,6 +50,7 @@ export const strings = {
   loading: "Looking …",
   unknown: "No story answers to this address.",
   none: "Nothing found.",
+  yours: "Your draft",
   away: "The service does not answer. Try again in a moment.",
   pin: "Pin",
   block: "Block",
