@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from urllib.parse import unquote
 
-from browsing import needs_chromium
+import pytest
+from browsing import Watched, needs_chromium
 from playwright.sync_api import Page, Route, expect
-from test_newsroom_day import Newsroom
+from test_newsroom_day import Newsroom, serving
 from test_page import (  # noqa: F401  (fixtures, beside what its tests share)
     TITLES,
     accessible,
@@ -20,6 +22,8 @@ from test_page import (  # noqa: F401  (fixtures, beside what its tests share)
     page,
     watched,
 )
+
+from recommender.store import Store
 
 pytestmark = needs_chromium
 
@@ -193,3 +197,152 @@ def test_a_link_to_a_related_story_holds_the_state_in_another_tab_too(newsroom: 
     link = page.locator("#lists h3 a").first
     there = "?url=https%3A%2F%2Fwww.news.example%2Fbridge&direction=background&lang=en"
     expect(link).to_have_attribute("href", there)
+
+
+# Editing with keys alone
+
+
+def test_a_story_is_pinned_at_any_place_without_dragging(newsroom: Newsroom, page: Page) -> None:
+    page.goto(of(newsroom, "long"))
+    enter(page, newsroom.key)
+    expect(page.get_by_role("button", name="Higher:")).to_have_count(7)
+    expect(page.get_by_role("button", name="Lower:")).to_have_count(7)
+    third = page.locator("#lists h3").nth(2).inner_text()
+    higher = page.get_by_role("button", name=f"Higher: {third}")
+    higher.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#lists h3").nth(1)).to_have_text(third)
+    expect(page.locator("#lists li").nth(1)).to_contain_text("pinned")
+    expect(higher).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#lists h3").first).to_have_text(third)
+    expect(page.get_by_role("button", name=f"Pin: {third}")).to_be_focused()
+    page.get_by_role("button", name=f"Lower: {third}").press("Enter")
+    expect(page.locator("#lists h3").nth(1)).to_have_text(third)
+    accessible(page)
+    undo = page.get_by_role("button", name="Undo the last")
+    undo.focus()
+    for left in (2, 1, 0):
+        page.keyboard.press("Enter")
+        expect(page.locator("#orders s")).to_have_count(3 - left)
+        expect(undo).to_be_focused()
+
+
+def test_who_blocks_is_led_to_what_stands_in_its_place(newsroom: Newsroom, page: Page) -> None:
+    page.goto(of(newsroom, "long"))
+    enter(page, newsroom.key)
+    first, second = (page.locator("#lists h3").nth(place).inner_text() for place in (0, 1))
+    page.get_by_role("button", name=f"Block: {first}").press("Enter")
+    expect(page.get_by_role("status")).to_have_text(f"Blocked: {first}")
+    expect(page.get_by_role("button", name=f"Block: {second}")).to_be_focused()
+    page.get_by_role("button", name="Undo the last").click()
+    expect(page.get_by_role("status")).to_have_text("Undone.")
+
+
+def test_a_drag_that_was_given_up_is_forgotten(newsroom: Newsroom, page: Page) -> None:
+    page.goto(of(newsroom, "long"))
+    enter(page, newsroom.key)
+    items = page.locator("#lists li")
+    expect(items.first).to_have_attribute("draggable", "true")
+    moved = page.evaluate_handle("new DataTransfer()")
+    items.nth(2).dispatch_event("dragstart", {"dataTransfer": moved})
+    items.nth(2).dispatch_event("dragend", {"dataTransfer": moved})
+    accepted = items.first.evaluate(
+        "item => !item.dispatchEvent(new DragEvent('dragover', {cancelable: true, bubbles: true}))"
+    )
+    assert accepted is False
+
+
+# Refused
+
+
+def test_a_search_that_fails_says_why(newsroom: Newsroom, watched: Watched) -> None:
+    page = watched.page
+    page.goto(newsroom.address)
+    wait = "This is more than is answered in a minute; ask again in 8 s."
+    page.route("**/search?**", lambda route: route.fulfill(status=429, json={"detail": wait}))
+    page.locator("#q").fill("bridge")
+    expect(page.locator("#found")).to_have_text(wait)
+    expect(page.locator("#find [aria-live]")).to_have_text(wait)
+    page.route("**/search?**", lambda route: route.abort())
+    page.locator("#q").fill("bridges")
+    expect(page.locator("#found")).to_have_text(AWAY)
+    page.unroute_all()
+    page.locator("#q").fill("cats")
+    expect(page.locator("#found li")).to_contain_text(TITLES["cats"])
+    expect(page.locator("#find [aria-live]")).to_have_text("1 story")
+    watched.troubles.clear()
+
+
+def test_what_the_service_says_of_itself_is_shown(newsroom: Newsroom, watched: Watched) -> None:
+    page = watched.page
+    page.goto(newsroom.address)
+    why = {"detail": "Nothing is ranked yet: `recommender recompute` does."}
+    page.route("**/related?**", lambda route: route.fulfill(status=503, json=why))
+    page.get_by_text("Try a draft").click()
+    page.get_by_label("Headline").fill("Old bridge to open again")
+    page.get_by_role("button", name="Find related stories").click()
+    expect(page.locator("#drafting")).to_have_text(why["detail"])
+    page.route("**/related?**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    page.get_by_role("button", name="Find related stories").click()
+    expect(page.locator("#drafting")).to_have_text(AWAY)
+    page.unroute_all()
+    page.get_by_label("Headline").fill("")
+    page.get_by_role("button", name="Find related stories").click()
+    expect(page.locator("#drafting")).to_contain_text("a title or an excerpt is needed")
+    watched.troubles.clear()
+
+
+def test_an_order_that_does_not_arrive_is_told_of(newsroom: Newsroom, watched: Watched) -> None:
+    page = watched.page
+    page.goto(of(newsroom, "long"))
+    enter(page, newsroom.key)
+    page.route("**/curation", lambda route: route.abort())
+    page.get_by_role("button", name="Pin:").first.click()
+    expect(page.get_by_role("status")).to_have_text(f"Not done: {AWAY}")
+    watched.troubles.clear()
+
+
+def test_a_key_that_no_header_can_hold_is_a_wrong_one(newsroom: Newsroom, watched: Watched) -> None:
+    watched.page.goto(of(newsroom, "long"))
+    enter(watched.page, "ключ 🔑")
+    expect(watched.page.get_by_role("status")).to_contain_text("Not done: X-API-Key has to be a key")
+    watched.troubles.clear()
+
+
+# Reading with a key
+
+
+@pytest.fixture
+def keyed(newsroom: Newsroom) -> Iterator[tuple[Newsroom, str]]:
+    """A server of the same stories where who reads needs a key, and the key of an editor."""
+    with Store.open(newsroom.store) as store:
+        _, secret = store.keys.add("editor", ["read", "curate"])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RECOMMENDER_READ", "keyed")
+        with serving(newsroom.store, newsroom.models, newsroom.key) as room:
+            yield room, secret
+
+
+def test_where_reading_needs_a_key_the_page_asks_for_it(
+    keyed: tuple[Newsroom, str], watched: Watched
+) -> None:
+    room, secret = keyed
+    page = watched.page
+    asks = "Stories are read with a key here: give yours under Edit."
+    page.goto(of(room, "bridge"))
+    expect(page.get_by_role("status")).to_have_text(asks)
+    expect(page.locator("#health")).to_have_text(asks)
+    assert watched.troubles
+    assert all("401" in trouble for trouble in watched.troubles)
+    watched.troubles.clear()
+    page.get_by_label("Your key").fill(secret)
+    page.get_by_role("button", name="Use it").click()
+    expect(page.locator("#story h2")).to_have_text(TITLES["bridge"])
+    expect(page.locator("#health")).to_contain_text("10 stories")
+    expect(page.locator("[name=beside] option")).to_have_count(3)
+    expect(page.get_by_role("button", name="Pin:").first).to_be_visible()
+    page.locator("#q").fill("cats")
+    expect(page.locator("#found li")).to_contain_text(TITLES["cats"])
+    page.reload()
+    expect(page.locator("#lists li").first).to_be_visible()

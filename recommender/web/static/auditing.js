@@ -21,7 +21,7 @@ export class Audit {
     const heading = make("h2", { textContent: strings.audit });
     this.element.append(heading, make("p", { textContent: strings.loading }));
     try {
-      const { counts, items } = await audit(this.desk.key);
+      const { counts, items } = await audit();
       const again = make("button", { type: "button", textContent: strings.again, onclick: () => this.show() });
       const groups = Object.entries(counts).filter(([, count]) => count);
       const shown = groups.map(([reason, count]) => this.group(reason, count, items.filter((one) => one.reason === reason)));

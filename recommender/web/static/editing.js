@@ -1,6 +1,6 @@
 /* What an editor with a key does: pin by a button or by dragging, block, undo; and what was done. */
 import { make } from "./cards.js";
-import { curation, failure, order, undo } from "./service.js";
+import { curation, failure, order, undo, use } from "./service.js";
 import { number, strings } from "./strings.js";
 
 export class Desk {
@@ -13,12 +13,14 @@ export class Desk {
     this.latest = 0;
     this.key = sessionStorage.getItem("key") || "";
     this.by = sessionStorage.getItem("by") || "";
+    use(this.key);
     this.form.elements.by.value = this.by;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.key = this.form.elements.key.value.trim();
       this.by = this.form.elements.by.value.trim();
       this.form.elements.key.value = "";
+      use(this.key);
       sessionStorage.setItem("key", this.key);
       sessionStorage.setItem("by", this.by);
       changed();
@@ -45,29 +47,45 @@ export class Desk {
 
   pin(url, other, title, slot) {
     const body = { url, other, kind: "pin", slot, by: this.by };
-    return this.do(strings.pinned(title), () => order(body, this.key));
+    return this.do(strings.pinned(title), () => order(body));
   }
 
   block(url, other, title) {
     const body = { url, other, kind: "block", by: this.by };
-    return this.do(strings.blocked(title), () => order(body, this.key));
+    return this.do(strings.blocked(title), () => order(body));
   }
 
-  undo(url) {
-    return this.do(strings.undone, () => undo({ url, by: this.by }, this.key));
+  async undo(url) {
+    await this.do(strings.undone, () => undo({ url, by: this.by }));
+    if (document.activeElement === document.body) this.orders.querySelector("button")?.focus();
   }
 
   button(said, title, work) {
     return make("button", { type: "button", textContent: said, ariaLabel: `${said}: ${title}`, onclick: work });
   }
 
-  /* Buttons of an item of the list of the story at `url`. */
-  actions(url, { webUrl, title, rank }) {
+  /* Buttons of an item of the list of the story at `url`; whatever is done by dragging, they do too. */
+  actions(url, items, place) {
     if (!this.open) return [];
-    return [
-      this.button(strings.pin, title, () => this.pin(url, webUrl, title, rank)),
-      this.button(strings.block, title, () => this.block(url, webUrl, title)),
-    ];
+    const { webUrl, title } = items[place];
+    const pin = (said, to) => items[to] && this.button(said, title, () => this.pin(url, webUrl, title, items[to].rank));
+    const block = this.button(strings.block, title, () => this.block(url, webUrl, title));
+    const buttons = [pin(strings.pin, place), pin(strings.higher, place - 1), pin(strings.lower, place + 1), block];
+    return buttons.filter(Boolean).map((button) => Object.assign(button, { name: button.textContent, value: webUrl }));
+  }
+
+  /* To be asked before a list is another one: gives what leads who uses keys back to the button that they pressed,
+     or, where its story is gone, to that of the story in its place. */
+  leading(lists) {
+    const held = document.activeElement.closest(".actions button");
+    if (!held || !lists.contains(held)) return () => {};
+    const items = () => [...lists.querySelectorAll(":scope > :first-child li")];
+    const place = items().indexOf(held.closest("li"));
+    return () => {
+      const buttons = items().map((one) => [...one.querySelectorAll(".actions button")]);
+      const there = buttons.find(([first]) => first?.value === held.value) || buttons[place] || buttons.at(-1) || [];
+      (there.find((one) => one.name === held.name) || there[0])?.focus();
+    };
   }
 
   /* Let items of a list be dragged to other places, where they are pinned. */
@@ -81,6 +99,9 @@ export class Desk {
         dragged = items[place];
         event.dataTransfer.effectAllowed = "move";
         event.dataTransfer.setData("text/plain", dragged.webUrl);
+      });
+      element.addEventListener("dragend", () => {
+        dragged = null;
       });
       element.addEventListener("dragover", (event) => {
         if (!dragged) return;
@@ -104,7 +125,7 @@ export class Desk {
     this.orders.replaceChildren();
     if (!this.open || !url) return;
     try {
-      const { history } = await curation(url, this.key);
+      const { history } = await curation(url);
       if (mine !== this.latest) return;
       const lines = history.map(({ action, slot, title, by, undone }) => {
         const told = strings.order(strings.actions[action], slot && number(slot), title, by);

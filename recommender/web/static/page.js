@@ -44,14 +44,14 @@ function shownIn(place, story) {
 
 function list(answer, told, { other = null, editing = false } = {}) {
   const theirs = new Map(other?.items.map((one) => [one.webUrl, one.rank]));
-  const shown = answer.items.map((one) => {
+  const shown = answer.items.map((one, place) => {
     const rank = theirs.get(one.webUrl);
     return item(one, {
       open,
       told,
       only: Boolean(other) && !rank,
       beside: rank !== one.rank ? rank : null,
-      actions: editing ? desk.actions(answer.url, one) : [],
+      actions: editing ? desk.actions(answer.url, answer.items, place) : [],
     });
   });
   const heading = make("h2", { textContent: other ? strings.by(called(answer.model)) : strings.related });
@@ -59,6 +59,13 @@ function list(answer, told, { other = null, editing = false } = {}) {
   if (editing) desk.sortable(answer.url, entries, answer.items);
   const nothing = shown.length ? null : make("p", { textContent: strings.nothing });
   return make("section", {}, heading, nothing, entries);
+}
+
+/* Why it failed; where stories are read with a key, that it has to be given, and where. */
+function refused(error) {
+  if (error.status !== 401 || desk.open) return service.failure(error);
+  of("desk").open = true;
+  return strings.keyed;
 }
 
 function clear() {
@@ -95,21 +102,28 @@ async function show() {
     const told = shownIn(of("story"), story);
     const lists = [list(answer, told, { other, editing: true })];
     if (other) lists.push(list(other, told, { other: answer }));
+    const lead = desk.leading(of("lists"));
     of("lists").replaceChildren(...lists);
+    lead();
     say("");
     await desk.show(url);
   } catch (error) {
     if (mine !== latest) return;
     clear();
-    say(error.status === 404 ? strings.unknown : service.failure(error));
+    say(error.status === 404 ? strings.unknown : refused(error));
   }
 }
 
-const desk = new Desk(of("desk"), { changed: show, used: () => audit.show(), say });
+const desk = new Desk(of("desk"), { changed: show, used, say });
 const audit = new Audit(of("audit"), desk, open, say);
 of("desk").addEventListener("toggle", () => {
   if (of("desk").open && !audit.shown) audit.show();
 });
+
+function used() {
+  audit.show();
+  health();
+}
 
 async function health() {
   const facts = [];
@@ -123,12 +137,13 @@ async function health() {
     facts.push(strings.health.stories(told.stories, number(told.stories)));
     if (told.newest) facts.push(strings.health.newest(age(told.newest)));
     const { models } = await service.models();
+    options.elements.beside.length = 1;
     for (const name of ["default", "untrained", ...models.map((one) => one.id)]) {
       options.elements.beside.append(make("option", { value: name, textContent: called(name) }));
     }
     options.elements.beside.value = state().beside;
-  } catch {
-    facts.push(strings.away);
+  } catch (error) {
+    facts.push(refused(error));
   }
   of("health").replaceChildren(...facts.map((fact) => make("span", { textContent: fact })));
 }

@@ -11,9 +11,18 @@ export class Problem extends Error {
 /* Why it failed, for a person: what the service says, or that it says nothing. */
 export const failure = (error) => (error instanceof Problem && error.message) || strings.away;
 
-async function ask(path, options = {}) {
+let key = "";
+
+/* Send this key with all that is asked from now on: with what editors do, and with the rest where reading needs one. */
+export function use(given) {
+  key = given;
+}
+
+async function ask(path, { headers = {}, ...options } = {}) {
+  // Those of keys are as they are; what else is typed into the field may be more than a header can hold.
+  const sent = key ? { ...headers, "X-API-Key": encodeURIComponent(key) } : headers;
   // Asked whether it has changed: an editor's order holds from now on, whatever the browser keeps for readers.
-  const response = await fetch(path, { cache: "no-cache", ...options });
+  const response = await fetch(path, { cache: "no-cache", headers: sent, ...options });
   const type = response.headers.get("Content-Type") || "";
   const body = type.includes("json") ? await response.json() : {};
   if (!response.ok) throw new Problem(response.status, body);
@@ -25,9 +34,8 @@ function query(values) {
   return new URLSearchParams(given).toString();
 }
 
-function send(method, path, body, key) {
+function send(method, path, body) {
   const headers = { "Content-Type": "application/json" };
-  if (key) headers["X-API-Key"] = key;
   return ask(path, { method, headers, body: JSON.stringify(body) });
 }
 
@@ -37,7 +45,7 @@ export const search = (q, signal) => ask(`search?${query({ q, limit: 8 })}`, { s
 export const drafted = (draft) => send("POST", "related?explain=true", draft);
 export const models = () => ask("models");
 export const evaluation = () => ask("evaluation");
-export const curation = (url, key) => ask(`curation?${query({ url })}`, { headers: { "X-API-Key": key } });
-export const audit = (key) => ask("curation/audit", { headers: { "X-API-Key": key } });
-export const order = (body, key) => send("PUT", "curation", body, key);
-export const undo = (body, key) => send("POST", "curation/undo", body, key);
+export const curation = (url) => ask(`curation?${query({ url })}`);
+export const audit = () => ask("curation/audit");
+export const order = (body) => send("PUT", "curation", body);
+export const undo = (body) => send("POST", "curation/undo", body);
