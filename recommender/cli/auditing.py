@@ -11,11 +11,10 @@ import orjson
 import typer
 from rich.console import Group, RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
-from recommender.cli.context import current, plain
+from recommender.cli.context import Json, current, plain
 from recommender.pipeline.doubts import Audit, Doubt, Reason, View
 from recommender.store import Named
 
@@ -54,7 +53,7 @@ def audit(
             min=1, help="Links shown of each reason; by default 10, all with --json.", show_default=False
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Report curated links that deserve a look, with the model's view of each.
 
@@ -86,7 +85,7 @@ def audit(
 
 
 def _counts(done: Audit) -> RenderableType:
-    table = _table()
+    table = show.borderless()
     table.add_column("reason")
     table.add_column("links", justify="right")
     table.add_column("", style="dim")
@@ -105,7 +104,7 @@ def _group(done: Audit, doubts: Sequence[Doubt]) -> RenderableType:
     reason = doubts[0].reason
     count = done.counts[reason]
     shown = "" if count == len(doubts) else f"the first {len(doubts):,} of "
-    table = _table()
+    table = show.borderless()
     for name in ("score", "rank", "link"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("story", ratio=1, overflow="fold")
@@ -178,7 +177,3 @@ def _foot(done: Audit) -> Text:
     if hidden:
         lines.append(f"Counted and not listed: {', '.join(hidden)}; `--reason` lists one, `--json` all.")
     return Text("\n" + "\n".join(lines), "dim")
-
-
-def _table() -> Table:
-    return Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)

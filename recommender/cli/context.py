@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,6 +21,8 @@ Item = TypeVar("Item")
 
 DONE, FAILED, WRONG_USE, REJECTED = 0, 1, 2, 3
 """Exit codes: all done; failed; called wrongly; done, but some input was rejected."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ import orjson
 import typer
 from rich.console import RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
@@ -163,7 +162,7 @@ def _orders(told: Sequence[Curation], *, history: bool) -> RenderableType:
     lines = [(each, line) for each in told for line in (each.history if history else each.orders)]
     if not lines:
         return Text("no orders", "dim")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = show.borderless()
     for name in ("story", "other"):
         table.add_column(name, ratio=1, overflow="fold")
     for name in ("order", "slot", "who", "when"):

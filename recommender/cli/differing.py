@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
@@ -28,7 +27,7 @@ def difference(found: Difference) -> RenderableType:
     ]
     parts: list[RenderableType] = [show.facts(rows)]
     for story in found.most:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table = show.borderless(header=False)
         for _ in range(3):
             table.add_column(no_wrap=True)
         table.add_column(overflow="fold", ratio=1)

@@ -6,14 +6,14 @@ import platform
 import shutil
 import sqlite3
 from importlib import metadata
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 from rich.text import Text
 
 from recommender import __version__
 from recommender.cli import show
-from recommender.cli.context import FAILED, Context, current
+from recommender.cli.context import FAILED, Context, Json, current
 from recommender.errors import RecommenderError
 from recommender.store import REVISION, Store
 
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Say in one screen what is installed, which store and model there are, and whether they are well.
 

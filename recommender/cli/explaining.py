@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
@@ -41,7 +40,7 @@ def explained(answer: Answer, now: datetime) -> RenderableType:
         head.append(plain(item["title"]), Style(bold=True, link=item["webUrl"]))
         facts = (item["source"], show.outlet(item), show.age(item["publishedDateTime"], now))
         head.append(f"  {' · '.join(facts)}", "dim")
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), show_edge=False)
+        table = show.borderless(header=False)
         table.add_column(style="dim", width=14, justify="right")
         table.add_column(overflow="fold")
         for name, value in _rows(item["why"]):

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
-from recommender.cli.context import REJECTED, Context, current, plain
+from recommender.cli.context import REJECTED, Context, Json, current, plain
 from recommender.errors import StoreError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add(
 @app.command("list")
 def list_(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """List the feeds: what became of the last poll, when it was, and when the next is."""
     here = current(context)
@@ -146,7 +146,7 @@ def _named(name: str, url: str) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = show.borderless()
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

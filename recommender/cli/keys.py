@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
-from recommender.cli.context import current, plain
+from recommender.cli.context import Json, current, plain
 
 app = typer.Typer(help="Make, list and revoke API keys, for those who write over HTTP.", no_args_is_help=True)
 
@@ -24,7 +23,7 @@ def add(
             help="What it is for: read, publish, curate, events, or admin, which is all of them. Repeatable."
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Make a key and print it, once: the store keeps only what it needs to know it again.
 
@@ -44,7 +43,7 @@ def add(
 @app.command("list")
 def list_(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """List the keys by how they begin, revoked ones too."""
     here = current(context)
@@ -53,7 +52,7 @@ def list_(
     if json:
         here.out.print_json(data=[key._asdict() for key in keys])
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = show.borderless()
     for column in ("id", "key", "name", "scopes", "made", "revoked"):
         table.add_column(column)
     for key in keys:

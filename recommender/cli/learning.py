@@ -17,13 +17,11 @@ import typer
 
 from recommender import engine
 from recommender.cli import charting, show, watching
-from recommender.cli.context import REJECTED, Context, current
+from recommender.cli.context import REJECTED, Context, Json, current
 from recommender.cli.engines import Engine, Scheduler, opened
 from recommender.cli.exporting import export
 from recommender.cli.training import train
 from recommender.errors import UsageError
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def register(app: typer.Typer) -> None:

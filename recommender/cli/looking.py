@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from recommender import newsrooms
 from recommender.cli import explaining, show
-from recommender.cli.context import current, plain
+from recommender.cli.context import Json, current, plain
 from recommender.errors import RecommenderError
 from recommender.newsrooms import Newsroom
 from recommender.store import Store
@@ -67,7 +66,7 @@ def related(
 
 def sites(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """List the newsrooms in the store, the first one without a name.
 
@@ -78,7 +77,7 @@ def sites(
     if json:
         here.out.print_json(data=rooms)
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = show.borderless()
     for column in ("site", "stories", "links", "generation", "ranked by", ""):
         table.add_column(column, justify="right" if column in ("stories", "links", "generation") else "left")
     for room in rooms:

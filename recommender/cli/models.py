@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from recommender.cli import show
-from recommender.cli.context import current
+from recommender.cli.context import Json, current
 from recommender.errors import ModelNotFound
 
 app = typer.Typer(help="List, show, verify and activate trained models, and go back.", no_args_is_help=True)
@@ -21,7 +20,7 @@ Name = Annotated[
 @app.command("list")
 def list_(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """List the models, oldest first; * marks the active one."""
     from recommender import models
@@ -32,7 +31,7 @@ def list_(
     if json:
         here.out.print_json(data=[{**manifest, "active": manifest["id"] == active} for manifest in found])
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = show.borderless()
     for column in ("", "model", "stories", "links", "nDCG@10 (cold)"):
         table.add_column(column)
     for manifest in found:

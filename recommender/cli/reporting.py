@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from recommender.cli.context import current, plain
+from recommender.cli import show
+from recommender.cli.context import Json, current, plain
 
 if TYPE_CHECKING:
     from recommender.evaluation.clickthrough import ClickThrough, Interval
@@ -33,7 +34,7 @@ def report(
             min=1, max=36_500, help="Count the last so many days, today among them (UTC); by default all."
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Show what readers click: by source, by rank and by model, with the rank taken out.
 
@@ -106,7 +107,7 @@ def _table(
     fitted: str,
     rows: Sequence[tuple[str, int, int, float, float | None, str]],
 ) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = show.borderless()
     table.add_column(name, min_width=24)
     for heading in ("shown", "clicked", "click-through", fitted):
         table.add_column(heading, justify="right", min_width=17 if heading == fitted else 0)

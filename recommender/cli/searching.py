@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from recommender.cli import show
@@ -51,7 +50,7 @@ def search(
 def _table(hits: Hits, now: datetime) -> RenderableType:
     if not hits.texts:
         return Text("No story has all of these words.")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = show.borderless()
     table.add_column("story", ratio=1, overflow="fold")
     table.add_column("provider", style="cyan", no_wrap=True)
     table.add_column("published", style="dim", no_wrap=True)

@@ -38,11 +38,16 @@ SHOWN = 20
 """Warnings listed in full; of more, the count is told."""
 
 
+def borderless(*, header: bool = True) -> Table:
+    """Make a table without lines, as all are laid out."""
+    return Table(box=None, show_header=header, header_style="dim", padding=(0, 2, 0, 0))
+
+
 def related(answer: Answer, now: datetime) -> RenderableType:
     """Lay out an answer of the service: a story's related ones, best first."""
     if not answer.items:
         return Text("Nothing is related to it yet. Run `recommender recompute` if the story is new.")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = borderless()
     table.add_column("", justify="right", style="dim")
     table.add_column("score", justify="right")
     table.add_column("", no_wrap=True)
@@ -103,7 +108,7 @@ def age(published: str | None, now: datetime) -> str:
 
 def evaluation(report: Mapping[str, Any]) -> RenderableType:
     """Lay out systems side by side, with their intervals and what ours is ahead of each."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = borderless()
     table.add_column("system")
     table.add_column(f"nDCG@{report['k']}", justify="right")
     table.add_column("95 % interval", justify="right", style="dim")
@@ -142,7 +147,7 @@ def slices(report: Mapping[str, Any]) -> RenderableType:
     """Lay out a report's slices: a table for each way of cutting, ours and the best other system in it."""
     tables: list[RenderableType] = []
     for way, parts in report["slices"].items():
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+        table = borderless()
         table.add_column(WAYS[way], width=28, no_wrap=True)
         table.add_column("queries", justify="right")
         for name in parts[0]["systems"]:
@@ -197,7 +202,7 @@ def rejections(report: Imported, console: Console) -> None:
 
 def facts(rows: Sequence[tuple[str, str]], troubles: Sequence[str] = ()) -> RenderableType:
     """Lay out names with values, and below them what is wrong."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table = borderless(header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in rows:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recommender.cli import show
-from recommender.cli.context import Context, current
+from recommender.cli.context import Context, Json, current
 from recommender.cli.engines import Engine, Scheduler, opened
 from recommender.errors import NothingToLearn, UsageError
 
@@ -39,7 +39,7 @@ def train(
     ] = False,
     engine_name: Engine = None,
     scheduler: Scheduler = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Learn from the curated links what related means, and write models/<id>/.
 
