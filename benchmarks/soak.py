@@ -57,9 +57,6 @@ RECOMPUTE: Final = 30.0
 """Seconds between two recomputes at least."""
 
 
-_APART: Final[dict[str, Any]] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-
-
 class Sample(NamedTuple):
     """A process at a moment (``time.monotonic``): megabytes in memory, descriptors open."""
 

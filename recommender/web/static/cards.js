@@ -7,7 +7,7 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-export const isWeb = (address) => /^https?:\/\//i.test(address || "");
+const isWeb = (address) => /^https?:\/\//i.test(address || "");
 
 /* A link to the list of the story at `url`; `open` is called with it where it is followed in this tab. */
 export function link(url, open, ...children) {
@@ -23,7 +23,7 @@ export function link(url, open, ...children) {
 }
 
 /* A text with some terms marked, each a word or two that follow each other, whatever their case. */
-export function marked(text, terms) {
+function marked(text, terms) {
   const found = document.createDocumentFragment();
   const escaped = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ /g, "\\W+"));
   if (!escaped.length) {

@@ -1,7 +1,7 @@
 /* What the page asks the service for.  Addresses are relative: a newsroom may be below /sites/NAME/. */
 import { strings } from "./strings.js";
 
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, { detail = "", errors = [] }) {
     super([detail, ...errors.map(({ name, reason }) => `${name}: ${reason}`)].join(" "));
     this.status = status;

@@ -8,7 +8,7 @@ const language = (tag) => tag.toLowerCase().split("-")[0];
 
 export const chosen = new URLSearchParams(location.search).get("lang") || "";
 const wanted = [language(chosen), ...navigator.languages];
-export const locale = wanted.find((tag) => LANGUAGES.includes(language(tag))) || "en";
+const locale = wanted.find((tag) => LANGUAGES.includes(language(tag))) || "en";
 const spoken = language(locale);
 export const strings = spoken === "en" ? english : (await import(`./strings.${spoken}.js`)).strings;
 
