@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,9 @@ from servers import postgresql
 
 from recommender.corpus import Corpus
 from recommender.store import Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Times are measured in benchmarks, not here. In CI the same examples are tried every time: a change is
 # judged by what it changes. Elsewhere new ones are looked for.
@@ -46,6 +50,15 @@ def postgres_url() -> Iterator[str]:
     """URL of an empty database in a PostgreSQL cluster of this session's own: a Unix socket, no port."""
     with postgresql() as server:
         yield server.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of a file."""
+    from browsing import browsing
+
+    with browsing() as opened:
+        yield opened
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Watched, browsing, needs_chromium
+from browsing import Watched, needs_chromium
 from lxml import html
 from playwright.sync_api import Browser, Page, Route, expect
 from starlette.testclient import TestClient
@@ -86,12 +86,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = Settings(store=address, models=str(folder / "models"), sites=("radio",))
     with Store.open(f"sqlite:///{folder}/news.radio.sqlite"), TestClient(host(settings)) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Watched, browsing, needs_chromium
+from browsing import Watched, needs_chromium
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from stories import document, save, story
 from test_newsroom_day import Newsroom, serving
@@ -72,12 +72,6 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
         environment.setenv("RECOMMENDER_CORS", "http://127.0.0.1:*")
         with serving(store, folder / "models", secret) as room:
             yield room
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Watched, browsing, needs_chromium
+from browsing import Watched, needs_chromium
 from playwright.sync_api import Browser, Page, expect
 from stories import document, key, packed, save, story
 from test_cli import run_in
@@ -97,12 +97,6 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
         environment.setenv("RECOMMENDER_LIVE", "false")  # lists stay as they were published
         with serving(url, folder / "models", secret) as room:
             yield room
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture
