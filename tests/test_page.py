@@ -719,6 +719,20 @@ def test_where_the_widget_stands_and_what_it_is_called(publisher: Callable[..., 
     expect(page.locator("h1 div a")).to_have_count(4)
 
 
+EARLY = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A story</title>
+<script src="{service}/widget.js" data-target="#place"></script>
+<link rel="canonical" href="https://www.news.example/bridge"></head>
+<main><h1>A story</h1><section id="place"></section></main></html>"""
+
+
+def test_the_widget_waits_for_what_its_page_says_further_down(
+    publisher: Callable[..., str], tmp_path: Path, newsroom: Newsroom, page: Page
+) -> None:
+    (tmp_path / "early.html").write_text(EARLY.format(service=newsroom.address))
+    page.goto(publisher().replace("story.html", "early.html"))
+    expect(page.locator("#place div a")).to_have_count(4)
+
+
 @pytest.mark.parametrize("answer", [404, 503, "not json", None])
 def test_without_an_answer_nothing_is_shown(
     publisher: Callable[..., str], watched: Watched, answer: int | str | None

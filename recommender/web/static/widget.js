@@ -5,8 +5,11 @@
   const script = document.currentScript;
   const { url, limit, key, heading = "Related stories", target } = script.dataset;
   const most = Math.min(Math.max(parseInt(limit, 10) || 4, 1), 20);
-  const canonical = document.querySelector('link[rel="canonical"]');
-  const story = url || (canonical && canonical.href) || location.href;
+  const canonical = () => document.querySelector('link[rel="canonical"]');
+  const place = () => target && document.querySelector(target);
+  /* Do it now, or once the page is whole if what it needs may stand further down. */
+  const once = (there, work) =>
+    there || document.readyState !== "loading" ? work() : document.addEventListener("DOMContentLoaded", work);
   const service = new URL(".", script.src);
   const web = (address) => /^https?:\/\//i.test(address || "");
   const day = (date, language) => {
@@ -41,8 +44,7 @@
   };
 
   const host = make("div");
-  const place = target && document.querySelector(target);
-  place ? place.append(host) : script.after(host);
+  once(!target || place(), () => (place() ? place().append(host) : script.after(host)));
   const root = host.attachShadow({ mode: "open" });
   root.append(make("style", { textContent: style }));
 
@@ -106,10 +108,12 @@
     document.addEventListener("visibilitychange", () => document.hidden && flush());
   };
 
-  const asked = new URL("related", service);
-  asked.search = new URLSearchParams({ url: story, limit: most });
-  fetch(asked, { credentials: "omit", signal: AbortSignal.timeout(5000) })
-    .then((response) => (response.ok ? response.json() : Promise.reject()))
-    .then(show)
-    .catch(() => host.remove());
+  once(url || canonical(), () => {
+    const asked = new URL("related", service);
+    asked.search = new URLSearchParams({ url: url || canonical()?.href || location.href, limit: most });
+    fetch(asked, { credentials: "omit", signal: AbortSignal.timeout(5000) })
+      .then((response) => (response.ok ? response.json() : Promise.reject()))
+      .then(show)
+      .catch(() => host.remove());
+  });
 })();
