@@ -346,3 +346,19 @@ def test_where_reading_needs_a_key_the_page_asks_for_it(
     expect(page.locator("#found li")).to_contain_text(TITLES["cats"])
     page.reload()
     expect(page.locator("#lists li").first).to_be_visible()
+
+
+def test_a_model_that_is_gone_is_not_called_a_story(newsroom: Newsroom, watched: Watched) -> None:
+    watched.page.goto(of(newsroom, "bridge", beside="gone"))
+    expect(watched.page.get_by_role("status")).to_contain_text("gone", timeout=30_000)
+    watched.troubles.clear()
+
+
+def test_a_parameter_that_is_refused_is_told_of_once(newsroom: Newsroom, watched: Watched) -> None:
+    watched.page.goto(f"{newsroom.address}/?url=%00x")
+    said = watched.page.get_by_role("status")
+    expect(said).to_contain_text("invisible character")
+    assert said.inner_text().count("invisible character") == 1
+    watched.page.goto(of(newsroom, "bridge", direction="sideways"))
+    expect(said).to_contain_text("'background' or 'followup'")
+    watched.troubles.clear()

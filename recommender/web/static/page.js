@@ -110,7 +110,7 @@ async function show() {
   } catch (error) {
     if (mine !== latest) return;
     clear();
-    say(error.status === 404 ? strings.unknown : refused(error));
+    say(error.unknown ? strings.unknown : refused(error));
   }
 }
 

@@ -2,9 +2,11 @@
 import { strings } from "./strings.js";
 
 class Problem extends Error {
-  constructor(status, { detail = "", errors = [] }) {
-    super([detail, ...errors.map(({ name, reason }) => `${name}: ${reason}`)].join(" "));
+  constructor(status, { type = "", detail = "", errors = [] }) {
+    const more = errors.filter(({ reason }) => !detail.includes(reason));
+    super([detail, ...more.map(({ name, reason }) => `${name}: ${reason}.`)].join(" "));
     this.status = status;
+    this.unknown = type.endsWith(":unknown-story");
   }
 }
 
