@@ -275,6 +275,10 @@ def state(manifest: dict[str, Any], bodies: dict[str, bytes], name: str, body: b
     manifest["files"][name] = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
 
 
+def drop(manifest: dict[str, Any], bodies: dict[str, bytes], name: str) -> None:
+    del bodies[name], manifest["files"][name]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -284,8 +288,16 @@ def state(manifest: dict[str, Any], bodies: dict[str, bytes], name: str, body: b
         (lambda manifest, bodies: state(manifest, bodies, "models/../../evil/x.npy", b""), "has no place"),
         (lambda manifest, bodies: state(manifest, bodies, "/etc/passwd", b""), "has no place"),
         (lambda manifest, _: manifest.pop("files"), "files"),
+        (lambda manifest, bodies: drop(manifest, bodies, "models/active"), "no models/active"),
+        (lambda manifest, bodies: drop(manifest, bodies, "store/articles.jsonl"), "no store/articles.jsonl"),
+        (lambda manifest, bodies: state(manifest, bodies, "models/active", b"a b"), "no model's name"),
+        (lambda manifest, bodies: state(manifest, bodies, "models/active", b"../x"), "no model's name"),
+        (lambda manifest, bodies: state(manifest, bodies, "models/history", b"\xff"), "utf-8"),
     ],
-    ids=["another file's rows", "more", "less", "out of the folder", "absolute", "no manifest"],
+    ids=[
+        *("another file's rows", "more", "less", "out of the folder", "absolute", "no manifest"),
+        *("no pointer", "no stories", "two active", "active out of the folder", "history in no letters"),
+    ],
 )
 def test_only_what_was_written_is_restored(
     newsroom: Newsroom, tmp_path: Path, change: Callable[..., object], said: str
@@ -298,6 +310,25 @@ def test_rows_that_are_none_change_nothing(newsroom: Newsroom, tmp_path: Path, r
     """Even of one who signs them; half of the tables are written by then, and are not after."""
     body = rewritten(newsroom, tmp_path, lambda *told: state(*told, "store/models.jsonl", row))
     assert "models" in refused(newsroom, tmp_path, body)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("id", 2**63), ("id", [1]), ("own", 5), ("own", "x"), ("published_at", "x")),
+        *(("card", "{}"), ("card", "none"), ("card", 5), ("card", "[]")),
+    ],
+)
+def test_stories_that_no_store_has_change_nothing(
+    newsroom: Newsroom, tmp_path: Path, column: str, value: object
+) -> None:
+    def change(manifest: dict[str, Any], bodies: dict[str, bytes]) -> None:
+        first, *rest = bodies["store/articles.jsonl"].splitlines(keepends=True)
+        row = orjson.loads(first)
+        row[manifest["columns"]["articles"].index(column)] = value
+        state(manifest, bodies, "store/articles.jsonl", b"".join((orjson.dumps(row), b"\n", *rest)))
+
+    assert "articles: has rows" in refused(newsroom, tmp_path, rewritten(newsroom, tmp_path, change))
 
 
 def test_a_manifest_that_was_changed_is_refused(newsroom: Newsroom, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ _MANIFEST: Final = "manifest.json"
 _LONGEST: Final = 1 << 24
 """Bytes of a manifest at most."""
 _PIECE: Final = 1 << 20
-_MODEL: Final = re.compile(r"models/([a-z0-9][a-z0-9-]{0,63})/([a-z]+\.(?:json|npy))")
+_ID: Final = re.compile("[a-z0-9][a-z0-9-]{0,63}")
+_MODEL: Final = re.compile(rf"models/({_ID.pattern})/([a-z]+\.(?:json|npy))")
 _POINTERS: Final = ("models/active", "models/history")
 _NAMES: Final = frozenset((*_POINTERS, *(f"store/{table}.jsonl" for table in COLUMNS)))
 _LISTS: Final = COLUMNS["generations"].index("lists")
@@ -107,7 +108,7 @@ def restore(store: Store, root: models.Root, source: Path, *, replace: bool = Fa
     """
     folder = models.writable(root)
     with _opened(source) as (archive, manifest):
-        active, history = (archive.read(name).decode().split() for name in _POINTERS)
+        active, history = _pointed(archive)
         now = models.active(folder)
         if not replace:
             store.require_empty()
@@ -185,11 +186,22 @@ def _checked(archive: zipfile.ZipFile, source: Path) -> Mapping[str, Any]:
         )
     if sorted(archive.namelist()) != sorted((*manifest["files"], _MANIFEST)):
         raise BackupCorrupt(f"{source}: {_CORRUPT}: it has other files than {_MANIFEST} says")
+    if missing := _NAMES - manifest["files"].keys():
+        raise BackupCorrupt(f"{source}: {_CORRUPT}: it has no {min(missing)}")
     for name, stated in manifest["files"].items():
         if not (name in _NAMES or _MODEL.fullmatch(name)):
             raise BackupCorrupt(f"{source}: {_CORRUPT}: {name!r} has no place in one")
         _check(archive, name, stated, source)
+    active, history = _pointed(archive)
+    if len(active) > 1 or not all(_ID.fullmatch(one) for one in (*active, *history)):
+        raise BackupCorrupt(f"{source}: {_CORRUPT}: it points to what is no model's name")
     return dict(manifest)
+
+
+def _pointed(archive: zipfile.ZipFile) -> tuple[list[str], list[str]]:
+    """Read which model was active, at most one, and which ones were before."""
+    active, history = (archive.read(name).decode().split() for name in _POINTERS)
+    return active, history
 
 
 def _check(archive: zipfile.ZipFile, name: str, stated: Mapping[str, Any], source: Path) -> None:

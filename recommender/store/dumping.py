@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Final
 
@@ -42,6 +42,9 @@ COLUMNS: Final = {name: [str(column.name) for column in table.columns] for name,
 _ROWS: Final = 1_000
 """Rows in memory at once: 2 MB of lists."""
 
+_REFUSED: Final = (exc.IntegrityError, exc.DataError, exc.ProgrammingError)
+"""Of what a database raises, what is about values."""
+
 _BYTES: Final = {
     name: [at for at, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
     for name, table in TABLES.items()
@@ -71,17 +74,26 @@ def load(connection: Connection, told: Callable[[str], Generator[Row]], *, repla
     else:
         require_empty(connection)
     for name, table in TABLES.items():
-        try:
-            with closing(told(name)) as remaining:
-                while chunk := [_values(name, row) for row in islice(remaining, _ROWS)]:
-                    connection.execute(insert(table), chunk)
-        except (ValueError, TypeError, exc.IntegrityError, exc.DataError) as error:
-            raise BackupCorrupt(
-                f"{name}: has rows that the store cannot have, and nothing was restored"
-            ) from error
+        with _rows_of(name), closing(told(name)) as remaining:
+            while chunk := [_values(name, row) for row in islice(remaining, _ROWS)]:
+                connection.execute(insert(table), chunk)
         if connection.dialect.name == "postgresql":
             _count_on(connection, table)
-    searching.fill(connection)
+    with _rows_of("articles"):
+        searching.fill(connection)
+
+
+@contextmanager
+def _rows_of(name: str) -> Generator[None]:
+    """Turn what is raised for values that no store has into BackupCorrupt; a database that fails is none."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OverflowError, exc.StatementError) as error:
+        if isinstance(error, exc.DBAPIError) and not isinstance(error, _REFUSED):
+            raise
+        raise BackupCorrupt(
+            f"{name}: has rows that the store cannot have, and nothing was restored"
+        ) from error
 
 
 def require_empty(connection: Connection) -> None:
