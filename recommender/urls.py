@@ -54,9 +54,13 @@ _PLAIN = re.compile(
 )
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Controls, zero-width and bidirectional characters, lone surrogates: two addresses that look alike."""
+
+_SELECTORS = re.compile("[\ufe00-\ufe0f]")
+"""Variation selectors: part of an emoji in a path, where they stay; in a host they would vanish."""
 
 _PERCENT = re.compile("%([0-9A-Fa-f]{2})?")
 _MARKS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!'()*")
@@ -150,6 +154,8 @@ def _split(url: str) -> tuple[str, str, str]:
     scheme = _SCHEME.match(text)
     if scheme is None:
         raise InvalidURL(f"{_quote(text)} is not an address that starts with http:// or https://")
+    if not scheme[1].isascii() and (found := _SELECTORS.search(scheme[1])):
+        raise InvalidURL(f"{_quote(text)} holds the invisible character U+{ord(found[0]):04X}")
     if "@" in scheme[1]:
         raise InvalidURL(f"{_quote(text)} names a user before its host")
     if "%" in scheme[1]:

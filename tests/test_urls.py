@@ -165,6 +165,20 @@ def test_spellings_of_one_address(one: str, other: str) -> None:
     assert canonical(one) == canonical(other)
 
 
+def test_no_character_vanishes_from_a_host() -> None:
+    """Whatever it is: an address with it is another story's, or no address."""
+    for character in map(chr, range(0x80, 0x110000)):
+        try:
+            key = canonical(f"https://exam{character}ple.com/a-b")
+        except InvalidURL:
+            continue
+        assert key != "https://example.com/a-b", f"U+{ord(character):04X}"
+
+
+def test_an_emoji_in_a_path_stays_as_it_is() -> None:
+    assert canonical("https://a.example/❤️-x") == "https://a.example/%E2%9D%A4%EF%B8%8F-x"
+
+
 @pytest.mark.parametrize("url", ["http://localhost:8000/x", "http://127.0.0.1/x", "http://[::1]:81/x"])
 def test_local_hosts_are_hosts(url: str) -> None:
     assert canonical(url) == url.replace("http:", "https:")
@@ -193,6 +207,8 @@ def test_local_hosts_are_hosts(url: str) -> None:
         ("https://a.example/\u200bx", "U+200B"),
         ("https://exa\u200dmple.com/", "U+200D"),
         ("https://exa\xadmple.com/", "U+00AD"),
+        ("https://exa\ufe0fmple.com/", "U+FE0F"),
+        ("https://exa\U0001d173mple.com/", "U+1D173"),
         ("https://a.example/\u202egpj.exe", "U+202E"),
         ("https://a.example/a\tb", "U+0009"),
         ("https://a.example/a\nb", "U+000A"),
