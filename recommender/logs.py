@@ -28,9 +28,9 @@ request_id: ContextVar[bytes] = ContextVar("request_id", default=b"")
 _SECRETS: Final = (
     (re.compile(r"\brec_[\w-]{8,}"), "rec_***"),
     (re.compile(r"([?&]key=)[^&\s\"'#]+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(x-api-key\W{1,6})[^\s\"',)]+", re.IGNORECASE), r"\1***"),
-    (re.compile(r"(://[^\s/:@\"']*:)[^\s/\"']+@"), r"\1***@"),
-    (re.compile(r"(password=)[^\s&\"']+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(x-api-key\W{1,6}(?:b['\"])?)[^\s\"',)]+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(://[^\s/:@\"']*:)\S{1,256}@"), r"\1***@"),
+    (re.compile(r"(password=)(?:'[^']*'|[^\s&\"']+)", re.IGNORECASE), r"\1***"),
 )
 """API keys, wherever they stand; keys in queries and headers; passwords in URLs and in what libpq is told."""
 

@@ -20,6 +20,7 @@ from recommender import default, models, pointing
 from recommender.api import create_app
 from recommender.errors import BackupCorrupt, StoreLocked, StoreNotEmpty, StoreOutdated, UsageError
 from recommender.pipeline.backup import Contents, back_up, restore
+from recommender.pipeline.exporting import export
 from recommender.search import SEARCH
 from recommender.settings import Settings
 from recommender.store import COLUMNS, Count, Store
@@ -131,6 +132,34 @@ def test_either_database_is_backed_up_alike(store: Store, tmp_path: Path) -> Non
     with Store.open(f"sqlite:///{tmp_path}/other.sqlite") as other:
         restore(other, tmp_path / "others", tmp_path / "news.zip")
         assert everything(other) == everything(store)
+
+
+def test_a_backup_is_for_who_made_it_alone(newsroom: Newsroom) -> None:
+    """Addresses of feeds are in it, and stories that are not out yet."""
+    assert newsroom.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_store_is_not_replaced_by_its_backup(newsroom: Newsroom, tmp_path: Path) -> None:
+    """Nor by an export, nor that of another newsroom."""
+    file = tmp_path / "store.sqlite"
+    shutil.copy(newsroom.url.removeprefix("sqlite:///"), file)
+    before = file.read_bytes()
+    with Store.open(newsroom.url) as store:
+        for write in (partial(back_up, store, newsroom.models), partial(export, store)):
+            with pytest.raises(UsageError, match="is a database"):
+                write(file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_key_that_was_revoked_since_stays_so(newsroom: Newsroom, store: Store, tmp_path: Path) -> None:
+    restore(store, tmp_path / "models", newsroom.file)
+    ended = store.keys.revoke(1)
+    _, other = store.keys.add("made since", ["publish"])
+    restore(store, tmp_path / "models", newsroom.file, replace=True)
+    assert store.keys.all() == [ended]
+    assert store.keys.find(newsroom.secret) is None
+    assert store.keys.find(other) is None
 
 
 def test_a_backup_is_of_one_moment(

@@ -91,7 +91,11 @@ SECRETS = [
     "postgresql+psycopg://news:hunter2secret@db.example/news",
     "postgresql://news:hunter2secret@with@ats@db.example/news",
     "postgresql://host/news?user=news&password=hunter2secret",
+    "postgresql://news:with/hunter2secret@db.example/news",
+    "postgresql://news:with'hunter2secret@db.example/news",
     "connection to host=db user=news password=hunter2secret failed",
+    "connection to host=db password='with spaces hunter2secret' failed",
+    "{'headers': [(b'x-api-key', b'hunter2secret')]}",
 ]
 
 

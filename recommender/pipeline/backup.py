@@ -71,6 +71,7 @@ def back_up(store: Store, root: models.Root, target: Path) -> Contents:
         whole(target) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
+        partial.chmod(0o600)  # addresses of feeds are in it, and stories that are not out yet
         for name, body in _model_files(root):
             files[name] = _write(archive, name, [body])
         with store.dumped() as rows:

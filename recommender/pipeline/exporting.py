@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -13,6 +14,9 @@ from recommender.errors import UsageError
 from recommender.neighbours import Neighbour, in_order
 from recommender.pipeline.progress import Progress, silent
 from recommender.store import Orders, Store
+
+_DATABASE: Final = b"SQLite format 3\0"
+"""What a database of SQLite begins with: a store, this one or another newsroom's."""
 
 
 def export(store: Store, target: Path, k: int = 50, progress: Progress = silent) -> int:
@@ -52,10 +56,12 @@ def listed(
 def whole(target: Path) -> Iterator[Path]:
     """Name a file to write beside ``target``, which takes its name when the block ends well.
 
-    Raises UsageError where it cannot be written, or another export is writing it.
+    Raises UsageError where it cannot be written, another export is writing it, or a database has that name.
     """
     if not target.name:
         raise UsageError(f"{target}: is a folder; name a file to write in it, such as related.jsonl")
+    if _is_database(target):
+        raise UsageError(f"{target}: is a database, which would be lost; name another file to write")
     try:
         with durable.written(target) as partial:
             yield partial
@@ -63,3 +69,13 @@ def whole(target: Path) -> Iterator[Path]:
         raise UsageError(f"{target}: another export is writing it; wait for it to end") from None
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+def _is_database(target: Path) -> bool:
+    try:
+        if not target.is_file():
+            return False
+        with target.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except PermissionError:
+        return False  # whether it can be replaced is seen when it is

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
+    bindparam,
     delete,
     exc,
     exists,
@@ -24,12 +25,13 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    update,
 )
 
 from recommender.errors import BackupCorrupt, StoreNotEmpty
 from recommender.store import searching
 from recommender.store.publishing import ACTIVE
-from recommender.store.schema import metadata, neighbours
+from recommender.store.schema import keys, metadata, neighbours
 
 Row = Sequence[Any]
 
@@ -51,6 +53,10 @@ _BYTES: Final = {
 }
 
 
+_REVOKED: Final = select(keys.c.digest, keys.c.revoked_at).where(keys.c.revoked_at.is_not(None))
+_REVOKE: Final = update(keys).where(keys.c.digest == bindparam("digest_of_key"), keys.c.revoked_at.is_(None))
+
+
 def rows(connection: Connection, name: str) -> Generator[Row]:
     """Read a table's rows in the order of its key; bytes are in base64."""
     table = TABLES[name]
@@ -67,8 +73,13 @@ def rows(connection: Connection, name: str) -> Generator[Row]:
 
 
 def load(connection: Connection, told: Callable[[str], Generator[Row]], *, replace: bool) -> None:
-    """Fill all tables with rows as ``rows`` gave them; see ``Store.load``."""
+    """Fill all tables with rows as ``rows`` gave them; see ``Store.load``.
+
+    A key that is revoked in what is replaced stays so.
+    """
+    ended: Sequence[Any] = ()
     if replace:
+        ended = connection.execute(_REVOKED).all()
         for table in reversed(list(TABLES.values())):
             connection.execute(delete(table))
     else:
@@ -79,6 +90,8 @@ def load(connection: Connection, told: Callable[[str], Generator[Row]], *, repla
                 connection.execute(insert(table), chunk)
         if connection.dialect.name == "postgresql":
             _count_on(connection, table)
+    for digest, moment in ended:
+        connection.execute(_REVOKE.values(revoked_at=moment), {"digest_of_key": digest})
     with _rows_of("articles"):
         searching.fill(connection)
 

@@ -274,7 +274,7 @@ class Store(Readable):
         """Fill the store, in one transaction, with the rows that ``told`` gives of each table by its name.
 
         They are those that ``dumped`` gives of any store, of either database.
-        With ``replace`` all that there is goes; without, it raises
+        With ``replace`` all that there is goes, but that a key was revoked; without, it raises
         StoreNotEmpty if there is anything.  Any failure, of ``told`` too,
         leaves what there was.  Raises BackupCorrupt for rows that no store can
         have, StoreLocked while somebody else does
