@@ -176,7 +176,10 @@ class Connection(HttpToolsProtocol):
     def _late(self) -> None:
         """End what did not come in time; who sent nothing at all is told nothing."""
         cycle = self.cycle
-        begun = self._taken > 0 if cycle is None else not cycle.response_started  # type: ignore[redundant-expr]
+        if self._awaited is None:
+            begun = self._taken > 0 and (cycle is None or not cycle.more_body)  # type: ignore[redundant-expr]
+        else:
+            begun = not cycle.response_started
         if begun and not self.transport.is_closing():
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.")
         else:

@@ -52,7 +52,7 @@ class Lines(logging.Formatter):
         head = f"{_time(record)} {record.levelname} {record.name}{f' [{request}]' if request else ''}: "
         # As JSON: who asks can write line ends into a path.
         fields = "".join(f" {name}={orjson.dumps(value).decode()}" for name, value in _fields(record).items())
-        return head + without_secrets(told + fields)
+        return without_secrets(head + told + fields)
 
 
 class JSONLines(logging.Formatter):
@@ -67,7 +67,7 @@ class JSONLines(logging.Formatter):
             "message": without_secrets(record.getMessage()),
         }
         if request := request_id.get():
-            written["request"] = request.decode("ascii")
+            written["request"] = without_secrets(request.decode("ascii"))
         for name, value in _fields(record).items():
             written[name] = without_secrets(value) if isinstance(value, str) else value
         if record.exc_info:

@@ -164,6 +164,7 @@ def test_who_sends_slowly_is_cut_off(server: tuple[str, int], whole: bytes, slow
         connection.sendall(whole)
         assert SOON * 0.8 < trickle(connection, slow) < SOON * 6
         told = until_closed(connection)
+    assert told or not whole, "who began is told, on a connection that was used before too"
     if told:
         head, _, body = told.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")

@@ -111,6 +111,15 @@ def test_no_secret_is_logged(form: str, secret: str) -> None:
     assert "x=1" in line or "x=1" not in secret  # what stands beside it stays
 
 
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_no_secret_is_logged_for_an_id(form: str) -> None:
+    token = request_id.set(KEY.encode())
+    try:
+        assert KEY not in FORMS[form]().format(record("x"))
+    finally:
+        request_id.reset(token)
+
+
 def test_every_answer_has_an_id(address: str) -> None:
     with TestClient(create_app(Settings(store=address)), raise_server_exceptions=False) as client:
         asked = {"url": key("a")}
