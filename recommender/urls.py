@@ -88,7 +88,9 @@ def canonical(url: str) -> str:
         InvalidURL: it is not such an address, names a user, or holds
             characters that cannot be seen.
     """
-    if (plain := _PLAIN.fullmatch(url)) and len(url) < MAX_LENGTH and not _is_special(url):
+    if len(url) > MAX_LENGTH:
+        raise InvalidURL(f"{_quote(url.strip())} is longer than {MAX_LENGTH:,} characters")
+    if len(url) < MAX_LENGTH and (plain := _PLAIN.fullmatch(url)) and not _is_special(url):
         return f"https://{plain[1]}{plain[2] or '/'}"
     return _normalised(url)
 

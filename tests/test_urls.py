@@ -230,6 +230,15 @@ def test_longest_address() -> None:
     assert canonical(longest) == longest
 
 
+@pytest.mark.parametrize("around", ["{}" + " " * 3_000_000, "\n" * 3_000_000 + "{}", "{}" + "." * 3_000_000])
+def test_what_is_too_long_is_refused_before_it_is_looked_at_and_is_not_kept(around: str) -> None:
+    """What is put around an address, too: normal forms are kept by what they were made of."""
+    kept = canonical.cache_info().currsize
+    with pytest.raises(InvalidURL, match="is longer than 2,048 characters"):
+        canonical(around.format("https://news.example"))
+    assert canonical.cache_info().currsize == kept
+
+
 def test_refusal_names_the_address_but_not_at_length() -> None:
     with pytest.raises(InvalidURL, match=r"ftp://a\.example/xxx") as caught:
         canonical("ftp://a.example/" + "x" * 1_500)
