@@ -250,6 +250,8 @@ def test_a_draft_comes_out_now_unless_it_says_when(recomputed: Store) -> None:
         ('{"title": "%s"}' % ("x" * 1_001), "title"),
         ('{"title": "x", "publishedDateTime": "yesterday"}', "publishedDateTime"),
         ('{"title": "x", "publishedDateTime": "2024-01-01T00:00:00"}', "publishedDateTime"),
+        ('{"title": "x", "publishedDateTime": "0001-01-01T00:00:00+14:00"}', "publishedDateTime"),
+        ('{"title": "x", "publishedDateTime": "9999-12-31T23:59:59-14:00"}', "publishedDateTime"),
         ('{"title": "x", "webUrl": "javascript:alert(1)"}', "webUrl"),
         ('{"title": "x", "topics": "Transport"}', "topics"),
         ('{"title": "x", "provider": "News"}', "provider"),

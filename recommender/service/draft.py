@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Self
 
 import orjson
@@ -32,6 +32,13 @@ def _address(url: str) -> str:
     if url:
         canonical(url)
     return url
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:  # at either end of the calendar
+        raise ValueError("in UTC that is before the year 1 or after 9999") from None
 
 
 _MOMENT_SCHEMA: Final[JsonDict] = {"anyOf": [*MOMENTS, {"type": "null"}]}
@@ -68,7 +75,7 @@ class Draft(BaseModel):
     title: str = Field(default="", max_length=1_000, description="The headline.")
     excerpt: str = Field(default="", max_length=20_000, description="A paragraph or more of the text.")
     published_date_time: Annotated[
-        AwareDatetime | None, BeforeValidator(moment), WithJsonSchema(_MOMENT_SCHEMA)
+        AwareDatetime | None, BeforeValidator(moment), AfterValidator(_in_utc), WithJsonSchema(_MOMENT_SCHEMA)
     ] = Field(
         default=None, description="When it comes out: a date, or a time with its zone. Now, if not given."
     )
