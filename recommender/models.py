@@ -62,6 +62,7 @@ MAX_BYTES = 1 << 30
 """A model's file larger than this is not read."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_FILE = re.compile(r"[a-z]+\.(?:json|npy)")
 _FILES = {
     "weights.npy": np.dtype("<f8"),
     "nodes.npy": NODE,
@@ -185,7 +186,7 @@ def listed(root: Root) -> list[Mapping[str, Any]]:
     for folder in sorted(folders, key=lambda folder: folder.name):
         if _ID.fullmatch(folder.name) and (folder / "manifest.json").is_file():
             with suppress(ModelError):
-                found.append(_manifest(folder))
+                found.append(_manifest(folder) | {"id": folder.name})  # by which it is found
     return found
 
 
@@ -241,6 +242,10 @@ def _manifest(folder: Path | Remote) -> dict[str, Any]:
         raise ModelIncompatible(
             f"{folder}: format {manifest['format']}, this program reads up to {FORMAT}; upgrade the program"
         )
+    if not all(isinstance(manifest.get(part), dict) for part in ("data", "report", "files")):
+        raise ModelCorrupt(f"{path}: not a manifest: no data, no report, or no files")
+    if not all(_FILE.fullmatch(file) for file in manifest["files"]):
+        raise ModelCorrupt(f"{path}: names a file that is no model's")
     return manifest
 
 

@@ -78,6 +78,27 @@ def npy(array: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({part: value} for part in ("data", "report", "files") for value in (None, [], "x")),
+        {"files": {"../../../etc/passwd": {"bytes": 1, "sha256": ""}}},
+    ],
+)
+def test_a_manifest_that_says_nothing_is_refused_and_not_listed(folder: Path, change: dict[str, Any]) -> None:
+    """Even under a right checksum: who lists, or backs up, looks no further than the manifest."""
+    rewrite(folder, lambda manifest: manifest.update(change))
+    with pytest.raises(ModelCorrupt, match=r"manifest\.json"):
+        load(folder.parent, folder.name)
+    assert listed(folder.parent) == []
+
+
+def test_a_model_is_listed_by_the_name_by_which_it_is_found(folder: Path) -> None:
+    folder.rename(folder.with_name("best"))
+    (found,) = listed(folder.parent)
+    assert load(folder.parent, found["id"]).id == "best"
+
+
 # Round trip
 
 

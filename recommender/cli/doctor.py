@@ -117,4 +117,6 @@ def _look_at_model(here: Context, rows: Rows, troubles: list[str]) -> None:
             f"{error.name}: {error}; or let the default rank: `recommender models activate default`"
         )
         return
-    rows.append(("active model", f"{model.id}, learned from {model.manifest['data']['links']:,} links"))
+    rows.append(
+        ("active model", f"{model.id}, learned from {model.manifest['data'].get('links', 0):,} links")
+    )

@@ -38,7 +38,7 @@ def list_(
         data, systems = manifest["data"], manifest["report"].get("systems")
         score = f"{systems['recommender']['ndcg']:.3f}" if systems else "–"
         mark = "*" if manifest["id"] == active else ""
-        table.add_row(mark, manifest["id"], f"{data['stories']:,}", f"{data['links']:,}", score)
+        table.add_row(mark, manifest["id"], *(f"{data.get(of, 0):,}" for of in ("stories", "links")), score)
     here.out.print(table)
 
 
