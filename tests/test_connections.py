@@ -415,6 +415,16 @@ def test_the_server_is_set_up_so() -> None:
     assert config.http_protocol_class is Connection
     assert (Connection.headers_within, Connection.body_within, Connection.sent_within) == (10, 60, 60)
     assert config.ws_protocol_class is None
+    assert not config.proxy_headers, "whom a request is from is for `proxies` to say, not for the request"
+
+
+def test_no_answer_names_the_server(server: tuple[str, int]) -> None:
+    with socket.create_connection(server) as connection:
+        connection.sendall(GET)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.read()
+        assert response.headers["server"] is None
 
 
 def test_a_server_may_have_as_many_open_files_as_the_system_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
