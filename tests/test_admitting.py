@@ -183,6 +183,8 @@ def test_who_reads_too_often_is_told_when_to_come_again(serve: Callable[..., Tes
             is_problem(response, 429, "too-many-requests")
             assert 1 <= int(response.headers["retry-after"]) <= 20
         assert set(statuses(client, "GET", "/health/live", 9)) == {200}, "whoever watches is let in"
+        for file in ("/", "/widget.js", "/web/page.js"):
+            assert client.get(file).status_code == 200, "of a page all files come, or it is none"
         assert client.head("/related", params=ASKED).status_code == 429
         assert client.post("/articles", json={}).status_code == 401, "to write is counted apart"
 

@@ -392,6 +392,8 @@ def test_a_file_that_is_not_there_or_cannot_be_written_is_said(newsroom: Newsroo
 
 def test_the_commands_back_up_and_restore_each_site(newsroom: Newsroom, tmp_path: Path) -> None:
     run: partial[Result] = partial(run_in, tmp_path)
+    assert run("--site", "mic", "restore", "none.zip").returncode == 2
+    assert list(tmp_path.iterdir()) == [], "of what cannot be restored, no store is made"
     restored = run("--site", "mic", "restore", str(newsroom.file))
     assert restored.returncode == 0, restored.stderr
     assert "6 stories, generation 2, 2 models" in restored.stderr

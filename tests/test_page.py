@@ -405,6 +405,8 @@ def test_what_is_hostile_is_text(newsroom: Newsroom, page: Page) -> None:
         page.goto(of(newsroom, name))
         expect(page.locator("#story h2")).to_have_text(TITLES[name])
     assert page.locator("#story script, #lists script, #lists h3 img").count() == 0
+    page.set_viewport_size({"width": 320, "height": 600})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "a long word ends the line"
     page.goto(of(newsroom, "rtl"))
     assert direction(page.locator("#story h2")) == "rtl"
     assert direction(page.locator("#lists h3").first) == "ltr"

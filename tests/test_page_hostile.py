@@ -160,6 +160,7 @@ def test_the_list_as_html_shows_markup_and_runs_none(newsroom: Newsroom, page: P
     assert "<script>alert(1)</script>" in page.locator("body").inner_text()
     # The same, put into a page without a policy of its own.
     html = page.content()
+    page.goto("about:blank")
     page.set_content(html)
     harmless(page, "body")
 

@@ -15,7 +15,6 @@ from test_newsroom_day import Newsroom, serving
 from test_page import (  # noqa: F401  (fixtures, beside what its tests share)
     TITLES,
     accessible,
-    browser,
     enter,
     newsroom,
     of,

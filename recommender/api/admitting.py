@@ -18,6 +18,7 @@ OPEN: Final = frozenset(("/", "/docs", "/openapi.json", "/widget.js", "/health/l
 
 _FILES: Final = "/web/"
 _HEALTH: Final = "/health/"
+_PAGES: Final = ("/", "/widget.js")
 
 OWN: Final = frozenset(
     (
@@ -51,8 +52,8 @@ class Gate:
         return cls(limits, keyring, keyed=keyed) if keyed or limits else None
 
     def counts(self, path: str) -> bool:
-        """Tell whether requests are limited: who watches the service is not kept from it by who floods it."""
-        return bool(self._limits) and not path.startswith(_HEALTH)
+        """Tell whether requests are limited: not of who watches the service, nor for the files of a page."""
+        return bool(self._limits) and not path.startswith((_HEALTH, _FILES)) and path not in _PAGES
 
     def asks_for_key(self, method: str, path: str) -> bool:
         """Tell whether a key for ``read`` is needed: whatever is not known to need none, or another."""

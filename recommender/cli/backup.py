@@ -51,9 +51,11 @@ def restore(
 
     Example:  recommender --store postgresql+psycopg://user@host/news restore /var/backups/news.zip
     """
+    from recommender.pipeline.backup import check
     from recommender.pipeline.backup import restore as run
 
     here = current(context)
+    check(file)  # before there is a store: of what cannot be restored, none is made
     with here.open(create=True) as store:
         here.say(f"{_told(run(store, here.models, file, replace=force))}, restored from {file}")
 

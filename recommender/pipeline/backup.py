@@ -95,6 +95,12 @@ def back_up(store: Store, root: models.Root, target: Path) -> Contents:
     return _contents(manifest)
 
 
+def check(source: Path) -> Contents:
+    """Read a backup to its last byte, and tell what is in it; raises as ``restore``."""
+    with _opened(source) as (_, manifest):
+        return _contents(manifest)
+
+
 def restore(store: Store, root: models.Root, source: Path, *, replace: bool = False) -> Contents:
     """Fill a store, of either database, and a folder of models with what a backup has.
 
