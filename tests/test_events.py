@@ -374,12 +374,12 @@ def test_a_store_that_is_written_by_somebody_else_for_a_while_loses_nothing(
 
 
 class Away(Opening):
-    """Opens nothing as long as ``away`` is set."""
+    """Opens nothing as long as it is ``shut``."""
 
-    away = True
+    shut = True
 
     def __call__(self) -> Any:
-        if self.away:
+        if self.shut:
             raise StoreUnavailable("away")
         return super().__call__()
 
@@ -394,7 +394,7 @@ def test_a_server_that_starts_before_its_store_loses_nothing(asked: Store, store
             await counting._write()
             assert (len(counting), counting._away) == (2, True)
             counting.add(observed(clicked(2)))
-            opening.away = False
+            opening.shut = False
 
     asyncio.run(serve())
     opening.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -357,8 +358,16 @@ def test_readers_of_two_workers_notice_nothing_of_a_database_that_was_away(
                 stop.wait(0.02)
 
         paths = [f"/related?url={quote(address, safe='')}" for address in news.urls[:2]]
-        for _ in range(40):  # both workers
+        hits = {}
+
+        def kept_by_both() -> bool:
             read(paths[0])
+            with urlopen(f"{room.address}/metrics", timeout=10) as response:
+                told = re.findall(r'cache_hits_total\{pid="(\d+)"\} (\S+)', response.read().decode())
+            hits.update({process: float(times) for process, times in told})
+            return sum(times > 0 for times in hits.values()) == 2
+
+        wait(kept_by_both)
         readers = [threading.Thread(target=keep_reading) for _ in range(2)]
         for reader in readers:
             reader.start()
