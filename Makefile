@@ -13,7 +13,7 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff check --fix .

@@ -167,13 +167,15 @@ def test_the_words_that_a_draft_shares_are_marked_in_it_and_not_in_the_story(
 def test_a_link_within_the_page_asks_for_nothing_again(newsroom: Newsroom, page: Page) -> None:
     page.goto(of(newsroom, "bridge"))
     expect(page.locator("#lists li").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#story")).to_be_focused()
     page.wait_for_timeout(200)
-    assert asked == []
+    # Pictures come when they come into sight.
+    assert [url for url in asked if url.startswith(newsroom.address)] == []
 
 
 # What is not visible is not chosen
