@@ -26,6 +26,19 @@ TIMEOUT: Final = 30.0
 """Seconds after which an answer that has not come has failed."""
 
 
+def document(corpus: Corpus, row: int) -> dict[str, Any]:
+    """Write a story of a corpus as a newsroom posts it."""
+    moment = time.gmtime(round(corpus.published[row] * 86_400))
+    return {
+        "title": corpus.titles[row],
+        "excerpt": corpus.excerpts[row],
+        "webUrl": corpus.urls[row],
+        "publishedDateTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
+        "topics": list(corpus.topics[row]),
+        "provider": {"domain": corpus.providers[row], "name": ""},
+    }
+
+
 class Answered(NamedTuple):
     """A request: its kind, when it was made (``time.monotonic``), seconds until the answer was read."""
 
@@ -113,23 +126,11 @@ class Load:
 
     def any_story(self, drawn: random.Random) -> dict[str, Any]:
         """Draw any story of the corpus, written as a newsroom posts it."""
-        return self._document(drawn.randrange(len(self._corpus)))
-
-    def _document(self, row: int) -> dict[str, Any]:
-        corpus = self._corpus
-        moment = time.gmtime(round(corpus.published[row] * 86_400))
-        return {
-            "title": corpus.titles[row],
-            "excerpt": corpus.excerpts[row],
-            "webUrl": corpus.urls[row],
-            "publishedDateTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
-            "topics": list(corpus.topics[row]),
-            "provider": {"domain": corpus.providers[row], "name": ""},
-        }
+        return document(self._corpus, drawn.randrange(len(self._corpus)))
 
     def coming(self) -> dict[str, Any]:
         """Give the next story that comes out."""
-        return self._document(next(self._coming))
+        return document(self._corpus, next(self._coming))
 
     def open(self) -> http.client.HTTPConnection:
         """Make a connection."""

@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from made_up import STORIES, until
 
+from benchmarks.mixed_load import document
 from recommender import default, models
 from recommender.corpus import Corpus
 from recommender.pipeline.recomputing import recompute
@@ -158,18 +159,6 @@ def wait(done: Callable[[], bool], seconds: float = 60.0) -> float:
         assert time.monotonic() < start + seconds
         time.sleep(0.01)
     return time.monotonic() - start
-
-
-def document(news: Corpus, row: int) -> dict[str, Any]:
-    moment = time.gmtime(round(news.published[row] * 86_400))
-    return {
-        "title": news.titles[row],
-        "excerpt": news.excerpts[row],
-        "webUrl": news.urls[row],
-        "publishedDateTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", moment),
-        "topics": list(news.topics[row]),
-        "provider": {"domain": news.providers[row], "name": ""},
-    }
 
 
 def test_nothing_fails_and_nothing_is_stale_while_all_of_it_changes(

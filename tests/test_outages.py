@@ -23,9 +23,9 @@ from servers import PostgreSQL, postgresql
 from starlette.testclient import TestClient
 from stories import content, document, key, packed, save, story
 from test_cli import run_in
-from test_newsroom_day import document as newsroom_document
 from test_newsroom_day import serving, wait
 
+from benchmarks.mixed_load import document as newsroom_document
 from recommender.api import create_app
 from recommender.api.lately import LOOKS, SLOW
 from recommender.api.problems import RETRY_AFTER
