@@ -16,6 +16,8 @@ from stories import document, packed, save, story
 
 from recommender.store import Store
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 class Serving(NamedTuple):
     """A service that runs, where it answers, and a key for everything."""
@@ -25,13 +27,22 @@ class Serving(NamedTuple):
     key: str
     store: Store
 
-    def send(self, method: str, path: str, body: bytes, length: int | None = None) -> socket.socket:
+    def send(
+        self, method: str, path: str, body: bytes, length: int | None = None, more: str = ""
+    ) -> socket.socket:
         """Send a request, or its beginning, on a connection of its own."""
         connection = socket.create_connection(self.place, timeout=30)
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {self.key}\r\nContent-Type: application/json"
         )
-        connection.sendall(f"{head}\r\nContent-Length: {length or len(body)}\r\n\r\n".encode() + body)
+        connection.sendall(f"{head}\r\nContent-Length: {length or len(body)}{more}\r\n\r\n".encode() + body)
+        return connection
+
+    def begin(self, path: str, body: bytes, length: int) -> socket.socket:
+        """Send a POST whose body is to come, and wait until the service reads it."""
+        connection = self.send("POST", path, b"", length, "\r\nExpect: 100-continue")
+        assert connection.recv(len(CONTINUE), socket.MSG_WAITALL) == CONTINUE
+        connection.sendall(body)
         return connection
 
     def ask(self, method: str, path: str, body: bytes = b"") -> str:

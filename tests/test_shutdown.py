@@ -32,8 +32,7 @@ def shown(store: Store) -> int:
 def test_what_is_on_its_way_arrives(tmp_path: Path, workers: str, live: str) -> None:
     with serving(tmp_path, WORKERS=workers, LIVE=live, LOG="json") as room:
         assert "204" in room.ask("POST", "/events", EVENTS)
-        with room.send("POST", "/articles", BODY[:20], len(BODY)) as slow, slow.makefile("rb") as answer:
-            time.sleep(0.5)  # so that it is accepted
+        with room.begin("/articles", BODY[:20], len(BODY)) as slow, slow.makefile("rb") as answer:
             children = room.children()
             room.process.send_signal(signal.SIGTERM)
             time.sleep(1.5)  # a process of several looks for signals twice a second
@@ -61,8 +60,7 @@ def test_who_never_ends_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> N
     """The rest is done all the same: counts are written."""
     with serving(tmp_path, LIVE="false", SHUTDOWN="1") as room:
         assert "204" in room.ask("POST", "/events", EVENTS)
-        with room.send("POST", "/articles", BODY[:20], len(BODY)):
-            time.sleep(0.5)
+        with room.begin("/articles", BODY[:20], len(BODY)):
             room.process.send_signal(signal.SIGTERM)
             assert room.process.wait(15) == 0
         assert shown(room.store) == 1
