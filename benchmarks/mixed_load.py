@@ -64,8 +64,13 @@ Kind: TypeAlias = "Callable[[Client, str], Asked]"
 
 def ranked(answer: Any) -> bool:
     """Tell whether an answer has a list, in order."""
+    return bool(answer["items"]) and ordered(answer)
+
+
+def ordered(answer: Any) -> bool:
+    """Tell whether a list, which may be empty, is in order: nothing came before the first story of all."""
     ranks = [item["rank"] for item in answer["items"]]
-    return ranks == list(range(1, len(ranks) + 1)) and bool(ranks)
+    return ranks == list(range(1, len(ranks) + 1))
 
 
 def related(url: str, **options: object) -> str:
@@ -194,7 +199,7 @@ def read(client: Client, url: str) -> Asked:
 def filtered(client: Client, url: str) -> Asked:
     """Ask for another list than that of most."""
     options = client.drawn.choice(({"type": "article"}, {"diversity": 0.5}, {"direction": "background"}))
-    return Asked("GET", related(url, **options), check=ranked)
+    return Asked("GET", related(url, **options), check=ordered if "direction" in options else ranked)
 
 
 def explained(_: Client, url: str) -> Asked:
