@@ -33,14 +33,17 @@ archive."""
 
 
 def post(connection: http.client.HTTPConnection, draft: dict[str, Any]) -> float:
-    """Ask for the related stories of a draft; seconds until all of the answer is there."""
+    """Ask for the related stories of a draft, again while the archive is loaded; seconds until it is answered."""
     body = orjson.dumps(draft)
     start = time.perf_counter()
-    connection.request("POST", "/related", body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = response.read()
-    if response.status != 200:
-        raise SystemExit(answer.decode())
+    while True:
+        connection.request("POST", "/related", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status == 200:
+            break
+        if b":in-progress" not in answer:
+            raise SystemExit(answer.decode())
     return time.perf_counter() - start
 
 

@@ -26,6 +26,7 @@
     ├── EngineError
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
     │   └── EngineLost          the scheduler or all workers went away in the middle
+    ├── InProgress              what is asked for is being made ready, which takes a while
     ├── NothingRecomputed       no recompute has been, or not by this program, that a text can be ranked by
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
@@ -168,6 +169,10 @@ class EngineUnavailable(EngineError):
 
 class EngineLost(EngineError):
     """The scheduler or all workers went away in the middle; what was served before still is."""
+
+
+class InProgress(RecommenderError):
+    """What is asked for is being made ready, which goes on; who asks again later is given it."""
 
 
 class NothingRecomputed(RecommenderError):

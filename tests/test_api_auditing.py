@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -174,6 +175,21 @@ def test_it_is_gathered_again_only_when_something_changed(
         assert auditor.audit() == auditor.audit()
         assert looked == number
     assert auditor.audit().model == "m2"
+
+
+def test_who_waits_long_is_told_and_given_it_later(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, audit = threading.Event(), looking.audit
+    monkeypatch.setattr(looking, "audit", lambda *given, **named: may.wait(20) and audit(*given, **named))
+    monkeypatch.setattr("recommender.aside.WITHIN", 0.1)
+    for _ in range(2):
+        response = client.get("/curation/audit")
+        is_problem(response, 503, "in-progress")
+        assert response.headers["retry-after"] == "5"
+    may.set()
+    monkeypatch.setattr("recommender.aside.WITHIN", 20.0)
+    assert client.get("/curation/audit").json()["items"]
 
 
 def test_before_the_first_recompute_links_are_looked_at(tmp_path: Path) -> None:

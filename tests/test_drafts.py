@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +22,9 @@ from recommender.corpus import NEIGHBOUR_DTYPE, Corpus
 from recommender.errors import ModelNotFound, NothingRecomputed
 from recommender.live.drafts import Drafts
 from recommender.live.growing import Growing
+from recommender.live.loading import Loaded
 from recommender.live.numbering import ROOM, Numbering
+from recommender.models import Root
 from recommender.pipeline.recomputing import recompute
 from recommender.pipeline.refreshing import refresh
 from recommender.service import Draft, Options, Service
@@ -290,3 +293,60 @@ def test_nothing_was_recomputed(store: Store, store_url: str) -> None:
         response = client.post("/related", json={"title": "x"})
         is_problem(response, 503, "nothing-recomputed")
         assert response.headers["retry-after"]
+
+
+class Gate:
+    """Lets archives be loaded when it is opened, and counts them."""
+
+    def __init__(self) -> None:
+        self.open, self.loads = threading.Event(), 0
+        self._load = Loaded.of
+
+    def __call__(self, store: Store, root: Root) -> Loaded:
+        self.loads += 1
+        assert self.open.wait(30)
+        return self._load(store, root)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """A gate before archives, for which nobody waits for long."""
+    gate = Gate()
+    monkeypatch.setattr(Loaded, "of", gate)
+    monkeypatch.setattr("recommender.aside.WITHIN", 0.2)
+    yield gate
+    gate.open.set()
+
+
+def test_who_waits_for_the_archive_is_told_and_answered_when_it_is_there(
+    client: TestClient, gate: Gate, news: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = {"title": news.titles[STORIES]}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.post("/related", json=draft), range(4)))
+    compared = client.get("/related", params={"url": news.urls[0], "model": "default"})
+    for answer in (*answers, compared):
+        is_problem(answer, 503, "in-progress")
+        assert answer.headers["retry-after"] == "5"
+    assert client.get("/related", params={"url": news.urls[0]}).status_code == 200, "readers wait for nobody"
+    gate.open.set()
+    monkeypatch.setattr("recommender.aside.WITHIN", 30.0)
+    assert client.post("/related", json=draft).json()["items"]
+    assert gate.loads == 1
+
+
+def test_a_recompute_lets_nobody_wait_either(
+    client: TestClient, gate: Gate, recomputed: Store, news: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.open.set()
+    monkeypatch.setattr("recommender.aside.WITHIN", 30.0)
+    draft = {"title": news.titles[STORIES]}
+    assert client.post("/related", json=draft).json()["generation"] == 1
+    gate.open.clear()
+    monkeypatch.setattr("recommender.aside.WITHIN", 0.2)
+    recompute(recomputed, NOBODY)
+    is_problem(client.post("/related", json=draft), 503, "in-progress")
+    gate.open.set()
+    monkeypatch.setattr("recommender.aside.WITHIN", 30.0)
+    assert client.post("/related", json=draft).json()["generation"] == 2
+    assert gate.loads == 2

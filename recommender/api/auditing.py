@@ -108,7 +108,8 @@ _EXAMPLE: Final = {
 def audit(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
     """Tell which curated links look wrong, which pairs look unlinked, and which order settles it.
 
-    It takes a second for 20,000 stories, and is kept until a story, a link or an order changes.
+    It takes a second for 20,000 stories, and is kept until a story, a link or an order changes. Where it
+    takes more than some seconds the answer is 503, `in-progress`, and it goes on.
     """
     # Asked in one of the server's threads, as whatever is no coroutine.
     found = service_of(request).desk.auditor.audit(query.reason, query.limit)

@@ -25,6 +25,7 @@ from starlette.routing import Route
 from recommender.api.bodies import ContentTooLarge
 from recommender.errors import (
     Forbidden,
+    InProgress,
     InvalidOrder,
     InvalidURL,
     ModelError,
@@ -109,6 +110,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Forbidden)(_forbidden)
     app.exception_handler(TooManyRequests)(_too_many)
     app.exception_handler(StoreError)(_store_error)
+    app.exception_handler(InProgress)(_in_progress)
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
     app.exception_handler(RequestValidationError)(_invalid_request)
@@ -145,6 +147,12 @@ async def _store_error(_: Request, error: StoreError) -> Response:
     unavailable(error)
     headers = {"Retry-After": str(RETRY_AFTER)}
     return problem(503, error.name, "The store does not answer now; try again soon.", headers=headers)
+
+
+async def _in_progress(_: Request, error: InProgress) -> Response:
+    message = str(error)
+    detail = f"{message[0].upper()}{message[1:]}."
+    return problem(503, error.name, detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 
 async def _not_ready(request: Request, error: NothingRecomputed | ModelError) -> Response:

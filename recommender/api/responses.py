@@ -140,7 +140,7 @@ _PROBLEMS: Final[dict[int, tuple[str, dict[str, Any]]]] = {
         },
     ),
     503: (
-        "Not now: the store does not answer, or there is nothing to answer from yet.",
+        "Not now: the store does not answer, or what is to be answered from is not there yet.",
         {
             "type": "urn:recommender:error:store-unavailable",
             "title": "Store unavailable",

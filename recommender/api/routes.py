@@ -44,7 +44,7 @@ class RelatedQuery(Options, StoryQuery):
         max_length=64,
         description="Rank by this model, and not by the one of the lists that are served: an id of /models, "
         "default, active, or untrained, which goes by likeness of texts and time alone. To compare the two; "
-        "it takes milliseconds, and seconds the first time.",
+        "it takes milliseconds, once the archive is loaded as for a draft.",
     )
 
 
@@ -82,7 +82,8 @@ async def _compared(request: Request, query: RelatedQuery, model: str) -> Respon
 async def drafted(request: Request, draft: Draft, query: Annotated[Options, Query()]) -> Response:
     """Give the stories most worth reading after a text that is no story yet, as one types.
 
-    The first one that a process is asked for takes seconds: it loads the archive.
+    The first one that a process is asked for has it load the archive. Where that takes more than some
+    seconds the answer is 503, `in-progress`, and loading goes on.
     """
     opening: Opening = request.app.state.opening
     answer = await run_in_threadpool(lambda: opening().drafted(draft, query))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from threading import Lock
 from typing import Any, Final, Literal, NamedTuple
 
+from recommender.aside import Aside
 from recommender.pipeline.auditing import audit
 from recommender.pipeline.doubts import Audit, Doubt, Reason, moment
 from recommender.pipeline.unlinked import Unlinked, unlinked
@@ -64,6 +64,14 @@ class Concerns(NamedTuple):
         return self._asdict() | {"items": [item.data() for item in self.items]}
 
 
+class _Kept(NamedTuple):
+    """What was found, in which state of the store, and when."""
+
+    state: tuple[int | None, int]
+    at: float
+    concerns: Concerns
+
+
 class Auditor:
     """Audits a store for editors; safe to share between threads.
 
@@ -75,11 +83,13 @@ class Auditor:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._looking = Lock()
-        self._kept: tuple[tuple[int | None, int], float, Concerns] | None = None
+        self._kept = Aside(self._look, "the audit")
 
     def audit(self, reason: Why | None = None, limit: int = 20) -> Concerns:
-        """Tell what deserves a look, for that reason or for any: ``limit`` of each, ``MOST`` at most."""
+        """Tell what deserves a look, for that reason or for any: ``limit`` of each, ``MOST`` at most.
+
+        Raises InProgress where it takes more than some seconds.
+        """
         found = self._found()
         items: list[Concern] = []
         for each in found.counts:
@@ -88,15 +98,18 @@ class Auditor:
         return found._replace(items=items)
 
     def _found(self) -> Concerns:
-        with self._looking:
-            generation = self._store.generation()
-            state = None if generation is None else generation.id, self._store.revision()
-            now = self._clock()
-            if self._kept is None or self._kept[0] != state or now - self._kept[1] > KEPT:
-                self._kept = state, now, self._look(now)
-            return self._kept[2]
+        state, now = self._state(), self._clock()
+        return self._kept.get(lambda kept: kept.state == state and now - kept.at <= KEPT).concerns
 
-    def _look(self, now: float) -> Concerns:
+    def _state(self) -> tuple[int | None, int]:
+        generation = self._store.generation()
+        return None if generation is None else generation.id, self._store.revision()
+
+    def _look(self) -> _Kept:
+        state, now = self._state(), self._clock()
+        return _Kept(state, now, self._concerns(now))
+
+    def _concerns(self, now: float) -> Concerns:
         done, pairs = audit(self._store, now, limit=MOST), unlinked(self._store)
         counts = {str(reason): count for reason, count in done.counts.items()}
         counts[UNLINKED] = sum(len(one.sure) for one in pairs)

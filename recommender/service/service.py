@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
 
+from recommender.aside import Aside
 from recommender.errors import UnknownStory
 from recommender.neighbours import Neighbour, copies, unpacked
 from recommender.service import answer_ids, learned
@@ -104,8 +104,7 @@ class Service:
         self._models = models
         self._clock = clock
         self.desk = Desk(store, clock)
-        self._loading = Lock()
-        self._drafts: Drafts | None = None
+        self._drafts = Aside(self._ranking, "the archive")
 
     @classmethod
     def open(cls, store: str, models: Path | str = "models") -> Self:
@@ -156,23 +155,24 @@ class Service:
     def compared(self, url: str, model: str, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after the one at ``url`` as another model would have them.
 
-        The first one takes seconds, as with ``drafted``.  Raises as
+        The first one may take seconds, as with ``drafted``.  Raises as
         ``related``, and as ``Drafts.ranked_by``.
         """
         story = self._find(url)
-        ranked = self._ranking().ranked_by(model, story.id)
+        ranked = self._drafts.get().ranked_by(model, story.id)
         return self._answer(story._replace(**ranked._asdict()), options)._replace(id=None)
 
     def drafted(self, draft: Draft, options: Options = _DEFAULTS) -> Answer:
         """Find the stories to read after a text that is no story yet.
 
-        The first text takes seconds: the archive is loaded for it, and stays.
-        Raises NothingRecomputed before the first recompute, and ModelError
-        where the model of the lists that are served cannot be read.
+        The first text has the archive loaded, which stays; it waits some
+        seconds for that.  Raises InProgress if that takes longer,
+        NothingRecomputed before the first recompute, and ModelError where the
+        model of the lists that are served cannot be read.
         """
         published = draft.published_date_time or datetime.fromtimestamp(self._clock(), UTC)
         provider = draft.provider.domain or draft.provider.name
-        ranked = self._ranking().ranked(draft.title, draft.excerpt, published, provider, draft.topics)
+        ranked = self._drafts.get().ranked(draft.title, draft.excerpt, published, provider, draft.topics)
         own = [canonical(draft.web_url)] if draft.web_url else []
         story = Found(
             id=NO_STORY,
@@ -187,13 +187,10 @@ class Service:
         return self._answer(story, options)._replace(id=None)
 
     def _ranking(self) -> Drafts:
-        with self._loading:
-            if self._drafts is None:
-                # What ranks takes a process seconds and 150 MB to load; most answer from lists alone.
-                from recommender.live.drafts import Drafts
+        # What ranks takes a process seconds and 150 MB to load; most answer from lists alone.
+        from recommender.live.drafts import Drafts
 
-                self._drafts = Drafts(self._store, self._models)
-            return self._drafts
+        return Drafts(self._store, self._models)
 
     def _answer(self, story: Found, options: Options) -> Answer:
         filters = Filters(options, Window.of(options, story.published_at), self._clock())
