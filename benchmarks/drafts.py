@@ -33,7 +33,7 @@ archive."""
 
 
 def post(connection: http.client.HTTPConnection, draft: dict[str, Any]) -> float:
-    """Ask for the related stories of a draft, again while the archive is loaded; seconds until it is answered."""
+    """Ask for the related stories of a draft, again while the archive is loaded; seconds in all."""
     body = orjson.dumps(draft)
     start = time.perf_counter()
     while True:

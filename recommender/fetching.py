@@ -31,7 +31,7 @@ WAIT: Final = 10.0
 DEADLINE: Final = 60.0
 """Seconds after which an answer that still trickles in is given up."""
 
-MOST_BYTES: Final = 20_000_000
+MOST_BYTES: Final = 5_000_000
 """Largest feed that is taken, unpacked."""
 
 _VALIDATOR: Final = 1_000

@@ -42,7 +42,7 @@ from recommender.client import (
 )
 from recommender.client import curation as orders
 from recommender.client.attempts import FIRST, LONGEST, retry_after
-from recommender.client.calls import MOST, MOST_BYTES
+from recommender.client.calls import MOST, MOST_BYTES, MOST_RELATED
 from recommender.client.options import parameters
 from recommender.pipeline.recomputing import recompute
 from recommender.service.auditing import Why
@@ -399,6 +399,7 @@ def saved(request: httpx2.Request) -> httpx2.Response:
     stories = json.loads(request.content)
     assert 1 <= len(stories) <= MOST
     assert len(request.content) <= MOST_BYTES
+    assert sum(len(one.get("related", ())) for one in stories) <= MOST_RELATED
     items = [{"url": one["webUrl"], "status": "new"} for one in stories]
     counts = {"new": len(items), "changed": 0, "unchanged": 0, "rejected": 0}
     return httpx2.Response(200, json={**counts, "items": items})
@@ -420,6 +421,18 @@ def test_many_stories_are_sent_in_parts(meeting: Make, stories: int, length: int
     assert len(sent) == parts
     assert posted.new == stories
     assert [one.url for one in posted.items] == urls
+
+
+def test_stories_with_many_links_are_posted_in_more_parts(meeting: Make) -> None:
+    sent: list[int] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(len(json.loads(request.content)))
+        return saved(request)
+
+    links = [{"title": "x"}] * 1_500
+    posted = meeting(answer).publish({"webUrl": key(str(number)), "related": links} for number in range(14))
+    assert (sent, posted.new) == ([6, 6, 2], 14)
 
 
 def test_many_stories_are_asked_for_in_parts(meeting: Make) -> None:

@@ -16,7 +16,7 @@ from test_api import is_problem
 
 from recommender.api import create_app, schemas
 from recommender.api.bodies import LARGER
-from recommender.api.posting import MOST
+from recommender.api.posting import MOST, MOST_RELATED
 from recommender.entries import posted
 from recommender.service.posting import post, remove
 from recommender.settings import Settings
@@ -255,6 +255,7 @@ def test_where_nothing_is_a_story_it_is_an_error(newsroom: Newsroom) -> None:
         (b"[]", "there are 0"),
         (b'{"articles": []}', "there are 0"),
         (json.dumps([{}] * (MOST + 1)).encode(), "there are 501"),
+        (json.dumps([{"related": [1] * 1_000}] * 11).encode(), "there are 11,000"),
     ],
 )
 def test_a_body_that_cannot_be(newsroom: Newsroom, body: bytes, said: str) -> None:
@@ -267,6 +268,10 @@ def test_a_body_that_cannot_be(newsroom: Newsroom, body: bytes, said: str) -> No
 def test_as_many_as_may_be_are_taken(newsroom: Newsroom) -> None:
     answer = newsroom.post([told(f"n{number}") for number in range(MOST)]).json()
     assert answer["new"] == MOST
+
+
+def test_a_list_of_links_that_is_cut_counts_as_what_is_left_of_it(newsroom: Newsroom) -> None:
+    assert newsroom.post(told("a") | {"related": [None] * (MOST_RELATED + 1)}).json()["new"] == 1
 
 
 def test_a_body_that_is_too_large_is_refused(newsroom: Newsroom) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from recommender.articles import Document, Rejection
 from recommender.errors import InvalidStory
 from recommender.sources import frontmatter, layout, strictyaml
+from recommender.sources.frontmatter import MAX_FRONT
 
 FIELDS = 'title: "A story"\nwebUrl: "https://a.example/x"\n'
 
@@ -107,7 +109,7 @@ BOMB = "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}
         ("- " * 30_000, "nested deeper than 20"),
         ("\n".join(" " * 2 * n + "a:" for n in range(400)), "nested deeper than 20"),
         (BOMB, "anchor"),
-        ("title: x\n" * 100_000, "second time"),
+        ("title: x\n" * 50_000, "second time"),
         ("a: '" + "x\n" * 100_000, "not YAML"),
     ],
     ids=["open", "brackets", "braces", "dashes", "blocks", "merge bomb", "doubled", "unclosed"],
@@ -128,6 +130,37 @@ def test_hostile_front_matter_is_rejected_with_little_work(front: str, reason: s
     assert reason in found.reason
     # A function entered or left a byte at most: no work that grows faster than the text.
     assert calls < 2_000 + len(front)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"key{}": "v"\n', "key{}: v\n", "key{}: [a, b, {{c: d}}]\n", "key{}: é\n"],
+    ids=["quoted", "plain", "flow", "other letters"],
+)
+def test_more_front_matter_than_stories_have_is_refused_unread(field: str) -> None:
+    whole = "".join(map(field.format, range(4_000_000 // len(field))))
+    start = time.process_time()
+    found = read(f"---\n{whole}---\n")
+    assert time.process_time() - start < 0.1
+    assert found == Rejection("folder/file.md", 1, "front matter of more than 500,000 characters: not read")
+
+
+@pytest.mark.parametrize("entries", ["word, ", "x,"])
+def test_as_much_front_matter_as_may_be_is_read(entries: str) -> None:
+    head = "title: x\nwebUrl: https://a.example/x\na: ["
+    front = head + entries * ((MAX_FRONT - len(head) - 2) // len(entries)) + "]\n"
+    start = time.process_time()
+    assert isinstance(read(f"---\n{front}---\n"), Document)
+    assert time.process_time() - start < 5
+    assert isinstance(read(f'---\n{front}secured: "{"x" * 1_000_000}"\n---\n'), Document), "it is not parsed"
+
+
+def test_a_body_without_end_is_looked_at_as_far_as_is_kept() -> None:
+    start = time.process_time()
+    found = read("---\ntitle: x\nwebUrl: https://a.example/x\n---\n" + "w\n" * 2_400_000)
+    assert time.process_time() - start < 0.5
+    assert isinstance(found, Document)
+    assert len(found.article.excerpt) > 19_000
 
 
 def test_twenty_levels_are_allowed() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from recommender.articles import Document, Image, Rejection
-from recommender.sources import parse
+from recommender.sources import parse, syndicated
+from recommender.sources.syndicated import MAX_ITEMS
 
 KEY = "https://a.example/x-1"
 SUMMER = datetime(2020, 6, 15, 18, 3, tzinfo=UTC)
@@ -145,6 +146,33 @@ def test_topics_without_end_are_cut(tag: str) -> None:
         assert isinstance(each, Document)
         assert each.article.topics[:1] == (("one",) if tag == "itunes:keywords" else ("0",))
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("element", ["<item/>", "<a/>", "<item><link>x</link></item>"])
+def test_feeds_that_are_much_work_are_refused_at_once(element: str) -> None:
+    raw = f'<rss version="2.0"><channel>{element * (2_000_000 // len(element))}</channel></rss>'.encode()
+    start = time.process_time()
+    [polled] = syndicated(raw, "folder/file")
+    assert time.process_time() - start < 1
+    assert polled == Rejection("folder/file", None, "more than 50,000 elements: not read")
+
+
+def test_a_file_may_have_more_of_them() -> None:
+    raw = f"<rss version='2.0'><channel>{'<a/>' * 4_900_000}</channel></rss>"
+    start = time.process_time()
+    assert rejection(raw, ".xml").reason == "more than 300,000 elements: not read"
+    assert time.process_time() - start < 10
+    item = f"<item><title>A</title><link>{KEY}</link>{'<a/>' * 1_000}</item>"
+    found = parsed(f"<rss version='2.0'><channel>{item * 60}</channel></rss>", ".xml")
+    assert [type(one) for one in found] == [Document] * 60
+
+
+def test_of_a_json_feed_without_end_some_thousand_items_are_looked_at() -> None:
+    raw = b'{"version": "https://jsonfeed.org/version/1.1", "items": [%b1]}' % (b"1," * 2_400_000)
+    start = time.process_time()
+    found = list(syndicated(raw, "folder/file"))
+    assert time.process_time() - start < 2
+    assert len(found) == MAX_ITEMS
 
 
 # Web pages

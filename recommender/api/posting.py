@@ -23,6 +23,9 @@ from recommender.store import Key
 MOST: Final = 500
 """Stories in one body at most: they are one transaction, for which all others wait."""
 
+MOST_RELATED: Final = 10_000
+"""Entries of ``related`` in one body at most, each a story as well: a second or two of writing."""
+
 _STATUSES: Final = ("new", "changed", "unchanged", "rejected")
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
@@ -32,16 +35,19 @@ Publisher = Annotated[Key, Depends(may("publish"))]
 async def publish(request: Request, _: Publisher) -> Response:
     """Save a story, or a list of up to 500; what was posted before is replaced.
 
-    Each is told of by itself, in order: one that is no story stops none of the others.
+    They may link to 10,000 in all. Each is told of by itself, in order: one that is no story stops none of
+    the others.
     """
     return await run_in_threadpool(_publish, request, await request.body())
 
 
 def _publish(request: Request, body: bytes) -> Response:
     # Readers of formats are of no use to a process that only answers.
-    from recommender.service.posting import post
+    from recommender.service.posting import post, related
 
     stories = _stories(body)
+    if (entries := related(stories)) > MOST_RELATED:
+        raise invalid(f"{MOST_RELATED:,} related entries are taken at once, and there are {entries:,}")
     told = post(service_of(request).store, stories, request.app.state.settings.tzinfo)
     count = Counter(one.status for one in told)
     if count["rejected"] == len(told):

@@ -25,6 +25,9 @@ PASSING: Final = frozenset((429, 502, 503, 504))
 MOST: Final = 500
 """Stories that the service takes at once."""
 
+MOST_RELATED: Final = 10_000
+"""Entries of their lists ``related`` that it takes at once."""
+
 MOST_URLS: Final = 1_000
 """Stories that it answers for at once."""
 
@@ -121,7 +124,7 @@ def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[Posted]]:
     Raises TypeError at what is no story, before its part is sent.
     """
     part: list[tuple[Mapping[str, Any], bytes]] = []
-    size = 0
+    size = links = 0
     for place, each in enumerate(stories):
         if not isinstance(each, Mapping):
             raise TypeError(
@@ -129,10 +132,13 @@ def publish(stories: Iterable[Mapping[str, Any]]) -> Iterator[Call[Posted]]:
                 "the seed document, such as webUrl and title"
             )
         text = orjson.dumps(dict(each))
-        if part and (len(part) == MOST or size + len(text) > MOST_BYTES):
+        related = each.get("related")
+        more = len(related) if isinstance(related, list | tuple) else 0
+        if part and (len(part) == MOST or size + len(text) > MOST_BYTES or links + more > MOST_RELATED):
             yield _part(part)
-            part, size = [], 0
+            part, size, links = [], 0, 0
         part.append((each, text))
+        links += more
         size += len(text) + 2  # a comma; the brackets are those of the first
     if part:
         yield _part(part)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 from recommender import sources
 from recommender.entries import Entry, encode, posted
 from recommender.errors import InvalidStory, UnknownStory
+from recommender.sources.story import MAX_RELATED
 from recommender.store import Outcome, Store
 from recommender.urls import canonical
 
@@ -64,6 +65,12 @@ def post(store: Store, stories: Sequence[Any], zone: tzinfo = UTC) -> list[Poste
     ]
     outcomes = store.post(entries) if entries else {}
     return list(_told(read, last, outcomes))
+
+
+def related(stories: Sequence[Any]) -> int:
+    """Count the curated links of stories as they come in, as far as ``post`` reads them."""
+    lists = (story.get("related") for story in stories if isinstance(story, Mapping))
+    return sum(min(len(entries), MAX_RELATED) for entries in lists if isinstance(entries, list))
 
 
 def remove(store: Store, url: str) -> None:

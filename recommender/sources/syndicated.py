@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
+from itertools import islice
+from typing import Final
 
 import orjson
 
 from recommender.articles import Document, Rejection
 from recommender.sources import feeds, jsonfeed
+
+MAX_ITEMS: Final = 5_000
+"""Items of a JSON feed that are looked at; most have a hundred."""
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -29,7 +34,7 @@ def syndicated(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document
     """
     text = raw.removeprefix(_MARK).lstrip()
     if text[:1] not in (b"{", b"["):
-        yield from feeds.read(raw, origin, zone)
+        yield from feeds.read(raw, origin, zone, feeds.POLLED_ELEMENTS)
         return
     try:
         value = orjson.loads(text)
@@ -37,6 +42,6 @@ def syndicated(raw: bytes, origin: str, zone: tzinfo = UTC) -> Iterator[Document
         yield Rejection(origin, error.lineno, f"not JSON: {error.msg}")
         return
     if jsonfeed.is_feed(value):
-        yield from jsonfeed.read(value, origin, zone)
+        yield from islice(jsonfeed.read(value, origin, zone), MAX_ITEMS)
     else:
         yield Rejection(origin, None, "JSON, and no JSON Feed")
