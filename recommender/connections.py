@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import orjson
 from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from recommender.api import measuring, problems, transport
 
 
 class _Nowhere(list[tuple[bytes, bytes]]):
@@ -30,6 +33,8 @@ class _Nowhere(list[tuple[bytes, bytes]]):
 
 
 _NOWHERE: Final = _Nowhere()
+
+_IDS: Final = measuring.ids()
 
 
 class Connection(HttpToolsProtocol):
@@ -187,16 +192,26 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer beneath the application, and close."""
-        name = status.phrase.lower().replace(" ", "-")
-        told = {"type": f"urn:recommender:error:{name}", "title": status.phrase, "status": int(status)}
-        body = orjson.dumps(told | {"detail": detail})
+        body = orjson.dumps(problems.document(status, status.phrase.lower().replace(" ", "-"), detail))
         headers = (
-            f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-            "connection: close\r\n\r\n"
+            (b"content-type", problems.MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            *transport.HEADERS,
+            (measuring.HEADER, measuring.given(self._told) or next(_IDS)),
+            (b"connection", b"close"),
         )
-        self.transport.write(headers.encode() + body)
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), lines, body))
         self._close()
+
+    @property
+    def _told(self) -> Iterable[tuple[bytes, bytes]]:
+        """The headers of what is refused, as far as they came."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:  # type: ignore[redundant-expr]
+            return self.headers or ()
+        return cycle.scope["headers"]
 
     def _close(self) -> None:
         if not self.transport.is_closing():

@@ -17,7 +17,7 @@ import secrets
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from typing import Final, TypeAlias
 from urllib.parse import unquote_plus
@@ -72,6 +72,19 @@ class Request:
         return self._send(message)
 
 
+def given(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Find the id that a request came with."""
+    for name, value in headers:
+        if name == HEADER and _SANE.fullmatch(value):
+            return value
+    return None
+
+
+def ids() -> Iterator[bytes]:
+    """Make ids, told apart from those of other processes, and of this one's earlier lives."""
+    return map(f"{secrets.token_hex(4)}-%x".encode().__mod__, count(1))
+
+
 class Timed:
     """Requests of one kind: how many took up to each of ``BUCKETS``, or longer, and their seconds in all."""
 
@@ -92,19 +105,13 @@ class Requests:
     def __init__(self, *, access: bool = False, clock: Callable[[], float] = time.perf_counter) -> None:
         self._access = access
         self._clock = clock
-        # Told apart from those of other processes, and of this one's earlier lives.
-        self._ids = map(f"{secrets.token_hex(4)}-%x".encode().__mod__, count(1))
+        self._ids = ids()
         self.refused: Counter[str] = Counter()
         self._timed: dict[Kind, Timed] = {}
 
     def begin(self, scope: Scope, send: Send) -> Request:
         """Note that a request came."""
-        for name, value in scope["headers"]:
-            if name == HEADER and _SANE.fullmatch(value):
-                id_ = value
-                break
-        else:
-            id_ = next(self._ids)
+        id_ = given(scope["headers"]) or next(self._ids)
         request_id.set(id_)
         return Request(send, self._clock(), id_)
 
