@@ -27,6 +27,7 @@
     │   ├── EngineUnavailable   no scheduler answers, or there are no workers of this version
     │   └── EngineLost          the scheduler or all workers went away in the middle
     ├── InProgress              what is asked for is being made ready, which takes a while
+    ├── TookTooLong             what was asked for at once is more than is answered in time
     ├── NothingRecomputed       no recompute has been, or not by this program, that a text can be ranked by
     ├── NothingToLearn          too few stories or links to do what was asked
     ├── UnsoundEvaluation       a hidden link can be seen, or a list counts a story twice
@@ -173,6 +174,10 @@ class EngineLost(EngineError):
 
 class InProgress(RecommenderError):
     """What is asked for is being made ready, which goes on; who asks again later is given it."""
+
+
+class TookTooLong(RecommenderError):
+    """What was asked for at once is more than is answered in the time that there is for it."""
 
 
 class NothingRecomputed(RecommenderError):

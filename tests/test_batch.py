@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from stories import document, key, save, story
 from test_api import is_problem
 
 from recommender.api import batch, create_app
+from recommender.service import Answer, Service
 from recommender.settings import Settings
 from recommender.store import Store
 
@@ -101,6 +103,28 @@ def test_readers_are_answered_meanwhile(client: TestClient) -> None:
         time.sleep(0.001)
     thread.join()
     assert between >= 3
+
+
+@pytest.mark.parametrize("options", [{}, {"topic": ["x"]}], ids=["in the loop", "in a thread"])
+def test_what_takes_too_long_is_given_up_and_who_waits_for_a_turn_with_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    related = Service.related
+
+    def slow(*given: Any) -> Answer:
+        time.sleep(0.02)
+        return related(*given)
+
+    monkeypatch.setattr(Service, "related", slow)
+    assert ask(client, key("n1"), key("n2"), **options).status_code == 200
+    monkeypatch.setattr(batch, "WITHIN", 0.5)
+    began = time.monotonic()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: ask(client, *[key("n1")] * batch.MOST, **options), range(3)))
+    assert time.monotonic() - began < 10, "one of them would have taken twice that"
+    for answer in answers:
+        is_problem(answer, 503, "took-too-long")
+        assert answer.headers["retry-after"] == "5"
 
 
 def test_each_story_counts_against_the_limit(store: Store, store_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Annotated, Any, Final
 
 import orjson
@@ -17,11 +18,15 @@ from recommender.api.problems import unanswered
 from recommender.api.responses import EXAMPLE_URL, RELATED_RESPONSES, responses
 from recommender.api.routes import service_of
 from recommender.api.schemas import Problem, Related
-from recommender.errors import InvalidURL, UnknownStory
+from recommender.errors import InvalidURL, TookTooLong, UnknownStory
 from recommender.service import Options, Service
 
 MOST: Final = 1_000
 """Stories of one body at most."""
+
+WITHIN: Final = 30.0
+"""Seconds for a body, the wait for its turn among them: a thousand stories that are filtered, explained and
+filled take half as long."""
 
 
 class Batch(Options):
@@ -58,7 +63,8 @@ _EXAMPLE: Final = {
 async def batch(request: Request, batch: Batch) -> Response:
     """Give the related stories of up to 1,000 stories: of each what GET /related gives, or its problem.
 
-    A story that is unknown stops none of the others.
+    A story that is unknown stops none of the others. What takes more than 30 s is given up: 503,
+    `took-too-long`.
     """
     if len(batch.urls) > 1:
         limits: Limits = request.app.state.limits
@@ -70,18 +76,24 @@ async def batch(request: Request, batch: Batch) -> Response:
 
 async def _answered(request: Request, batch: Batch) -> list[bytes]:
     turn: asyncio.Lock = request.app.state.batches
+    # Who is before has begun before, and so has less time left: the wait for a turn is bounded as well.
+    ends = time.monotonic() + WITHIN
     async with turn:  # who asks for much waits for who asked for much, and readers for neither
         service = await run_in_threadpool(service_of, request)
         if not service.immediate or batch.long:
-            return await run_in_threadpool(lambda: [_answer(service, url, batch) for url in batch.urls])
+            return await run_in_threadpool(lambda: [_answer(service, url, batch, ends) for url in batch.urls])
         answers = []
         for url in batch.urls:
-            answers.append(_answer(service, url, batch))
+            answers.append(_answer(service, url, batch, ends))
             await asyncio.sleep(0)  # what else has come is answered first
         return answers
 
 
-def _answer(service: Service, url: str, options: Options) -> bytes:
+def _answer(service: Service, url: str, options: Options, ends: float) -> bytes:
+    if time.monotonic() > ends:
+        raise TookTooLong(
+            f"all of it takes more than {WITHIN:.0f} s: ask for fewer stories at once, or again later"
+        )
     try:
         return service.related(url, options).json()
     except (UnknownStory, InvalidURL) as error:

@@ -31,6 +31,7 @@ from recommender.errors import (
     ModelError,
     NothingRecomputed,
     StoreError,
+    TookTooLong,
     TooManyRequests,
     Unauthorized,
     UnknownStory,
@@ -110,7 +111,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Forbidden)(_forbidden)
     app.exception_handler(TooManyRequests)(_too_many)
     app.exception_handler(StoreError)(_store_error)
-    app.exception_handler(InProgress)(_in_progress)
+    app.exception_handler(InProgress)(_later)
+    app.exception_handler(TookTooLong)(_later)
     app.exception_handler(NothingRecomputed)(_not_ready)
     app.exception_handler(ModelError)(_not_ready)
     app.exception_handler(RequestValidationError)(_invalid_request)
@@ -149,7 +151,7 @@ async def _store_error(_: Request, error: StoreError) -> Response:
     return problem(503, error.name, "The store does not answer now; try again soon.", headers=headers)
 
 
-async def _in_progress(_: Request, error: InProgress) -> Response:
+async def _later(_: Request, error: InProgress | TookTooLong) -> Response:
     message = str(error)
     detail = f"{message[0].upper()}{message[1:]}."
     return problem(503, error.name, detail, headers={"Retry-After": str(RETRY_AFTER)})
