@@ -294,6 +294,28 @@ def test_what_the_service_says_of_itself_is_shown(newsroom: Newsroom, watched: W
     watched.troubles.clear()
 
 
+def test_what_is_being_made_ready_is_asked_for_again(newsroom: Newsroom, watched: Watched) -> None:
+    page = watched.page
+    page.goto(newsroom.address)
+    why = {"type": "urn:recommender:error:in-progress", "detail": "Ask again in a moment."}
+    left = [1, 1]
+
+    def answer(route: Route) -> None:
+        if left:
+            left.pop()
+            route.fulfill(status=503, json=why, headers={"Retry-After": "0"})
+        else:
+            route.continue_()
+
+    page.route("**/related?**", answer)
+    page.get_by_text("Try a draft").click()
+    page.get_by_label("Headline").fill("Old bridge to open again")
+    page.get_by_role("button", name="Find related stories").click()
+    expect(page.locator("#drafted li").first).to_be_visible(timeout=30_000)
+    assert not left
+    watched.troubles.clear()
+
+
 def test_an_order_that_does_not_arrive_is_told_of(newsroom: Newsroom, watched: Watched) -> None:
     page = watched.page
     page.goto(of(newsroom, "long"))

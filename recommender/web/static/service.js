@@ -27,6 +27,11 @@ async function ask(path, { headers = {}, ...options } = {}) {
   const response = await fetch(path, { cache: "no-cache", headers: sent, ...options });
   const type = response.headers.get("Content-Type") || "";
   const body = type.includes("json") ? await response.json() : {};
+  if (body.type?.endsWith(":in-progress")) {
+    // What it takes is being made ready, and was not within some seconds: who asks again waits for it as well.
+    await new Promise((resolve) => setTimeout(resolve, 1000 * response.headers.get("Retry-After")));
+    return ask(path, { headers, ...options });
+  }
   if (!response.ok) throw new Problem(response.status, body);
   return body;
 }
