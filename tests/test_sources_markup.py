@@ -157,6 +157,16 @@ def test_feeds_that_are_much_work_are_refused_at_once(element: str) -> None:
     assert polled == Rejection("folder/file", None, "more than 50,000 elements: not read")
 
 
+def test_a_text_without_end_is_cut() -> None:
+    text = "&lt;p&gt;word &amp;amp; &lt;b&gt;x&lt;/b&gt;" * 100_000
+    raw = f"<rss version='2.0'><channel><item><title>A</title><link>{KEY}</link><description>{text}"
+    start = time.process_time()
+    found = story(f"{raw}</description></item></channel></rss>", ".xml")
+    assert time.process_time() - start < 1
+    assert found.article.excerpt.startswith("word & x word & x")
+    assert len(found.article.excerpt) > 19_000
+
+
 def test_a_file_may_have_more_of_them() -> None:
     raw = f"<rss version='2.0'><channel>{'<a/>' * 4_900_000}</channel></rss>"
     start = time.process_time()

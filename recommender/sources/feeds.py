@@ -27,6 +27,9 @@ MAX_ELEMENTS = 300_000
 POLLED_ELEMENTS = 50_000
 """Elements of a feed that another server sends: some of 3,000 stories, where most have a hundred."""
 
+MAX_TEXT = 100_000
+"""Characters of one text of a feed that are looked at: a fifth of that is kept."""
+
 MAX_WORDS = 2_000
 """Words of an entry's topics that are looked at."""
 
@@ -85,9 +88,14 @@ def _checked(raw: bytes, elements: int) -> bytes:
 
 
 def _shorten(root: Any) -> None:
-    """Leave out an entry's topics beyond ``MAX_WORDS``: feedparser compares each with all the others."""
+    """Leave out what is not kept: the rest of texts, which feedparser looks at again and again.
+
+    And an entry's topics beyond ``MAX_WORDS``, of which it compares each with all the others.
+    """
     words = 0
     for element in list(root.iter(etree.Element)):
+        if element.text and len(element.text) > MAX_TEXT:
+            element.text = element.text[:MAX_TEXT]
         name = etree.QName(element).localname.lower()
         if name in ("item", "entry"):
             words = 0
