@@ -7,7 +7,6 @@
                     ▼
               one thread makes it ──► within 4 s: given to all who wait
                                   ──► later: they are told, and who asks again is given it
-
 """
 
 from __future__ import annotations
