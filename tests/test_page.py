@@ -231,7 +231,8 @@ def test_where_two_lists_differ_is_told_of_every_story(newsroom: Newsroom, page:
 
 def test_an_address_that_no_story_has(newsroom: Newsroom, watched: Watched) -> None:
     watched.page.goto(of(newsroom, "nobody"))
-    expect(watched.page.get_by_role("status")).to_have_text("No story answers to this address.")
+    status = watched.page.get_by_role("status")
+    expect(status).to_have_text("No story answers to this address: look for it by its words.")
     assert all("404" in trouble for trouble in watched.troubles)
     watched.troubles.clear()
 

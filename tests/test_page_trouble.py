@@ -371,6 +371,24 @@ def test_where_reading_needs_a_key_the_page_asks_for_it(
     expect(page.locator("#lists li").first).to_be_visible()
 
 
+def test_a_key_for_reading_alone_is_told_of_once_and_edits_nothing(
+    newsroom: Newsroom, watched: Watched
+) -> None:
+    page = watched.page
+    with Store.open(newsroom.store) as store:
+        _, secret = store.keys.add("reader", ["read"])
+    page.goto(of(newsroom, "bridge"))
+    enter(page, secret)
+    expect(page.get_by_role("status")).to_contain_text("Not done: ")
+    page.locator("#lists").get_by_role("link", name=TITLES["ferries"]).click()
+    expect(page.locator("#story h2")).to_have_text(TITLES["ferries"])
+    expect(page.get_by_role("status")).to_be_empty()
+    expect(page.get_by_role("button", name="Pin:")).to_have_count(0)
+    assert page.evaluate("sessionStorage.getItem('key')") == secret
+    assert all("403" in trouble for trouble in watched.troubles)
+    watched.troubles.clear()
+
+
 def test_a_model_that_is_gone_is_not_called_a_story(newsroom: Newsroom, watched: Watched) -> None:
     watched.page.goto(of(newsroom, "bridge", beside="gone"))
     expect(watched.page.get_by_role("status")).to_contain_text("gone", timeout=30_000)

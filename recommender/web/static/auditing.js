@@ -1,6 +1,6 @@
 /* What deserves an editor's look, reason by reason, with the buttons that settle it. */
 import { link, make } from "./cards.js";
-import { audit, failure } from "./service.js";
+import { audit } from "./service.js";
 import { number, strings } from "./strings.js";
 
 export class Audit {
@@ -30,7 +30,7 @@ export class Audit {
     } catch (error) {
       this.shown = false;
       this.element.replaceChildren();
-      this.say(strings.refused(failure(error)));
+      this.say(this.desk.refused(error));
     }
   }
 

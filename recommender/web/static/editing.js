@@ -1,6 +1,6 @@
 /* What an editor with a key does: pin by a button or by dragging, block, undo; and what was done. */
 import { make } from "./cards.js";
-import { curation, failure, order, undo, use } from "./service.js";
+import { failure, order, undo, use } from "./service.js";
 import { number, strings } from "./strings.js";
 
 export class Desk {
@@ -10,26 +10,34 @@ export class Desk {
     this.orders = element.querySelector("#orders");
     this.changed = changed;
     this.say = say;
-    this.latest = 0;
-    this.key = sessionStorage.getItem("key") || "";
+    this.take(sessionStorage.getItem("key") || "");
     this.by = sessionStorage.getItem("by") || "";
-    use(this.key);
     this.form.elements.by.value = this.by;
-    this.form.addEventListener("submit", (event) => {
+    this.form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      this.key = this.form.elements.key.value.trim();
+      this.take(this.form.elements.key.value.trim());
       this.by = this.form.elements.by.value.trim();
       this.form.elements.key.value = "";
-      use(this.key);
-      sessionStorage.setItem("key", this.key);
       sessionStorage.setItem("by", this.by);
-      changed();
+      await changed();
       used();
     });
   }
 
   get open() {
     return this.key !== "";
+  }
+
+  take(key) {
+    this.key = key;
+    use(key);
+    sessionStorage.setItem("key", key);
+  }
+
+  /* Why it was not done; a key that is none is forgotten. */
+  refused(error) {
+    if (error.status === 401) this.take("");
+    return strings.refused(failure(error));
   }
 
   /* Do it and say so, or why not; whether it was done. */
@@ -40,7 +48,7 @@ export class Desk {
       this.say(told);
       return true;
     } catch (error) {
-      this.say(strings.refused(failure(error)));
+      this.say(this.refused(error));
       return false;
     }
   }
@@ -119,22 +127,15 @@ export class Desk {
     });
   }
 
-  /* Show what was done about the list of a story. */
-  async show(url) {
-    const mine = ++this.latest;
+  /* Show what was done about the list of a story: nothing to who may not do anything. */
+  show(url, orders) {
     this.orders.replaceChildren();
-    if (!this.open || !url) return;
-    try {
-      const { history } = await curation(url);
-      if (mine !== this.latest) return;
-      const lines = history.map(({ action, slot, title, by, undone }) => {
-        const told = strings.order(strings.actions[action], slot && number(slot), title, by);
-        return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);
-      });
-      const back = make("button", { type: "button", textContent: strings.undo, onclick: () => this.undo(url) });
-      this.orders.append(make("h2", { textContent: strings.history }), make("ul", {}, ...lines), back);
-    } catch (error) {
-      if (mine === this.latest) this.say(strings.refused(failure(error)));
-    }
+    if (!orders) return;
+    const lines = orders.history.map(({ action, slot, title, by, undone }) => {
+      const told = strings.order(strings.actions[action], slot && number(slot), title, by);
+      return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);
+    });
+    const back = make("button", { type: "button", textContent: strings.undo, onclick: () => this.undo(url) });
+    this.orders.append(make("h2", { textContent: strings.history }), make("ul", {}, ...lines), back);
   }
 }

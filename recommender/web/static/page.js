@@ -1,6 +1,7 @@
 /* The page: a story, its related stories and why; its state is in the address, so a link can be shared. */
 import { Audit } from "./auditing.js";
 import { card, item, make } from "./cards.js";
+import { Controls } from "./controls.js";
 import { Desk } from "./editing.js";
 import { finding } from "./finding.js";
 import * as service from "./service.js";
@@ -8,7 +9,7 @@ import { age, chosen, fill, number, strings } from "./strings.js";
 
 const of = (id) => document.getElementById(id);
 const options = of("options");
-const NAMES = ["direction", "curated", "duplicates", "diversity", "topic", "provider", "beside"];
+const controls = new Controls(options, go);
 
 const say = (text) => {
   of("status").textContent = text;
@@ -16,13 +17,14 @@ const say = (text) => {
 
 function state() {
   const given = new URLSearchParams(location.search);
-  return Object.fromEntries(["url", ...NAMES].map((name) => [name, given.get(name) || ""]));
+  return Object.fromEntries(["url", ...controls.names].map((name) => [name, given.get(name) || ""]));
 }
 
-function go(change) {
+/* Change the state: a step in the history, or `again` the same one. */
+function go(change, again = false) {
   const next = { ...state(), ...change };
   const given = Object.entries({ ...next, lang: chosen }).filter(([, value]) => value !== "");
-  history.pushState(null, "", `?${new URLSearchParams(given)}`);
+  history[again ? "replaceState" : "pushState"](null, "", `?${new URLSearchParams(given)}`);
   return show();
 }
 
@@ -35,6 +37,13 @@ async function open(url) {
 
 const called = (model) => strings.models[model] || model;
 
+/* Show what the page is about; see `shownIn`. */
+function introduce(story) {
+  document.title = `${story.title} – ${strings.related}`;
+  options.hidden = false;
+  return shownIn(of("story"), story);
+}
+
 /* Show a story, and mark in it from then on the words that it shares with the one whose reasons are looked at. */
 function shownIn(place, story) {
   const told = (terms) => place.replaceChildren(card(story, { level: "h2", terms }));
@@ -42,7 +51,7 @@ function shownIn(place, story) {
   return told;
 }
 
-function list(answer, told, { other = null, editing = false } = {}) {
+function list(answer, told, { other = null, editing = false, empty = strings.nothing } = {}) {
   const theirs = new Map(other?.items.map((one) => [one.webUrl, one.rank]));
   const shown = answer.items.map((one, place) => {
     const rank = theirs.get(one.webUrl);
@@ -57,22 +66,38 @@ function list(answer, told, { other = null, editing = false } = {}) {
   const heading = make("h2", { textContent: other ? strings.by(called(answer.model)) : strings.related });
   const entries = make("ol", {}, ...shown);
   if (editing) desk.sortable(answer.url, entries, answer.items);
-  const nothing = shown.length ? null : make("p", { textContent: strings.nothing });
+  const nothing = shown.length ? null : make("p", { textContent: empty });
   return make("section", {}, heading, nothing, entries);
 }
 
 /* Why it failed; where stories are read with a key, that it has to be given, and where. */
 function refused(error) {
-  if (error.status !== 401 || desk.open) return service.failure(error);
+  if (error.status !== 401) return service.failure(error);
+  if (desk.open) return desk.refused(error);
   of("desk").open = true;
   return strings.keyed;
 }
 
 function clear() {
   document.title = strings.page.title;
+  options.hidden = true;
   of("story").replaceChildren();
   of("lists").replaceChildren();
   desk.show("");
+}
+
+/* Say why there is no list.  The story stays if there is one, so that what was refused can be changed. */
+function failed(error, story) {
+  clear();
+  if (story) introduce(story);
+  controls.wrong(error.errors || []);
+  say(error.unknown ? strings.unknown : refused(error));
+  if (service.passing(error)) of("lists").append(make("button", { type: "button", textContent: strings.retry, onclick: retry }));
+}
+
+async function retry() {
+  await Promise.all([show(), health()]);
+  if (document.activeElement === document.body) (of("lists").querySelector(":scope > button") || of("story")).focus();
 }
 
 let latest = 0;
@@ -82,8 +107,9 @@ async function show() {
   const mine = ++latest;
   here = location.search;
   const { url, beside, ...chosen } = state();
-  for (const name of NAMES) options.elements[name].value = state()[name] || (name === "diversity" ? "0" : "");
-  options.hidden = !url;
+  controls.show(state());
+  of("start").hidden = Boolean(url);
+  of("lists").ariaBusy = String(Boolean(url));
   if (!url) {
     clear();
     say("");
@@ -91,27 +117,41 @@ async function show() {
   }
   say(strings.loading);
   if (chosen.diversity === "0") chosen.diversity = "";
-  try {
-    const [story, answer, other] = await Promise.all([
-      service.story(url),
-      service.related(url, chosen),
-      beside ? service.related(url, { ...chosen, model: beside }) : null,
-    ]);
-    if (mine !== latest) return;
-    document.title = `${story.title} – ${strings.related}`;
-    const told = shownIn(of("story"), story);
-    const lists = [list(answer, told, { other, editing: true })];
-    if (other) lists.push(list(other, told, { other: answer }));
+  const asked = await Promise.allSettled([
+    service.story(url),
+    service.related(url, chosen),
+    beside ? service.related(url, { ...chosen, model: beside }) : null,
+    desk.open ? service.curation(url) : null,
+  ]);
+  if (mine !== latest) return;
+  const [story, answer, other, orders] = asked.map((one) => one.value);
+  const [error, unordered] = [asked.slice(0, 3).find((one) => one.reason)?.reason, asked[3].reason];
+  const stay = staying();
+  if (error) {
+    failed(error, story);
+  } else {
+    const told = introduce(story);
+    const empty = controls.any ? strings.filtered : strings.nothing;
+    const lists = [list(answer, told, { other, editing: Boolean(orders), empty })];
+    if (other) lists.push(list(other, told, { other: answer, empty }));
     const lead = desk.leading(of("lists"));
     of("lists").replaceChildren(...lists);
+    desk.show(url, orders);
     lead();
-    say("");
-    await desk.show(url);
-  } catch (error) {
-    if (mine !== latest) return;
-    clear();
-    say(error.unknown ? strings.unknown : refused(error));
+    // A key may be for reading alone; that is said once, when it is given.
+    say(unordered && unordered.status !== 403 ? desk.refused(unordered) : "");
   }
+  of("lists").ariaBusy = "false";
+  stay();
+}
+
+/* To be asked before the page changes: gives what keeps in its place what is being used below. */
+function staying() {
+  const held = document.activeElement;
+  const top = held.getBoundingClientRect().top;
+  return () => {
+    if (held !== document.body && held === document.activeElement) scrollBy(0, held.getBoundingClientRect().top - top);
+  };
 }
 
 const desk = new Desk(of("desk"), { changed: show, used, say });
@@ -136,12 +176,9 @@ async function health() {
     if (told.generation) facts.push(strings.health.generation(number(told.generation)));
     facts.push(strings.health.stories(told.stories, number(told.stories)));
     if (told.newest) facts.push(strings.health.newest(age(told.newest)));
+    of("start").textContent = told.stories ? strings.page.start : strings.empty;
     const { models } = await service.models();
-    options.elements.beside.length = 1;
-    for (const name of ["default", "untrained", ...models.map((one) => one.id)]) {
-      options.elements.beside.append(make("option", { value: name, textContent: called(name) }));
-    }
-    options.elements.beside.value = state().beside;
+    controls.offer(["default", "untrained", ...models.map((one) => one.id)], called);
   } catch (error) {
     facts.push(refused(error));
   }
@@ -149,11 +186,6 @@ async function health() {
 }
 
 finding(of("find"), open);
-options.addEventListener("submit", (event) => event.preventDefault());
-options.addEventListener("change", (event) => {
-  const { name, value } = event.target;
-  go({ [name]: name === "diversity" && value === "0" ? "" : value });
-});
 let drafts = 0;
 of("draft").querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -6,12 +6,16 @@ class Problem extends Error {
     const more = errors.filter(({ reason }) => !detail.includes(reason));
     super([detail, ...more.map(({ name, reason }) => `${name}: ${reason}.`)].join(" "));
     this.status = status;
+    this.errors = errors;
     this.unknown = type.endsWith(":unknown-story");
   }
 }
 
 /* Why it failed, for a person: what the service says, or that it says nothing. */
 export const failure = (error) => (error instanceof Problem && error.message) || strings.away;
+
+/* Whether the same may be answered in a moment. */
+export const passing = (error) => !(error.status < 500) || error.status === 429;
 
 let key = "";
 
