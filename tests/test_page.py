@@ -515,7 +515,7 @@ def test_the_page_speaks_german_where_it_is_asked_to(newsroom: Newsroom, page: P
     assert page.locator("html").get_attribute("lang") == "de"
     assert page.locator("html").get_attribute("dir") == "ltr"
     expect(page.locator("#options")).to_contain_text("vor dem Artikel")
-    expect(page.get_by_placeholder("Wörter daraus oder eine seiner Adressen")).to_be_visible()
+    expect(page.get_by_placeholder("Wörter daraus oder Adresse")).to_be_visible()
     expect(page.locator("#lists")).to_contain_text("Wertung 0,")
     expect(page.locator("#health")).to_contain_text("Der neueste: 09.01.2020")
     accessible(page)

@@ -118,9 +118,12 @@ def test_what_was_done_about_one_story_is_not_shown_for_another(newsroom: Newsro
 def test_back_to_the_beginning_nothing_is_left_of_the_story(newsroom: Newsroom, page: Page) -> None:
     page.goto(newsroom.address)
     enter(page, newsroom.key)
-    page.locator("#q").fill("https://www.news.example/mayor")
+    page.locator("#q").fill("https://www.news.example/rtl")
     page.locator("#q").press("Enter")
-    expect(page.locator("#lists li").first).to_be_visible()
+    pin = page.get_by_role("button", name="Pin:").first
+    expect(pin).to_be_visible()
+    expect(page.locator("#orders")).to_be_empty()  # nothing to be undone
+    pin.click()
     expect(page.locator("#orders button")).to_have_count(1)
     held = Held(page, "**/related?**")
     page.locator("[name=direction]").select_option("background")

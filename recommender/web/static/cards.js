@@ -63,7 +63,7 @@ export function card(story, { level = "h3", terms = [], open = null, facts = [],
   const line = make("p", { className: "facts", dir: "auto" });
   line.append([from, age(story.publishedDateTime), (story.topics || []).slice(0, 5).join(", ")].filter(Boolean).join(" · "));
   if (isWeb(story.webUrl)) {
-    line.append(" ", make("a", { href: story.webUrl, rel: "noopener noreferrer", target: "_blank", textContent: "↗", ariaLabel: strings.published }));
+    line.append("\u00a0", make("a", { href: story.webUrl, rel: "noopener noreferrer", target: "_blank", textContent: "↗", ariaLabel: strings.published }));
   }
   const excerpt = make("p", { dir: "auto" }, marked(story.excerpt || "", terms));
   const image = picture(story);

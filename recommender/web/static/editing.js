@@ -127,10 +127,10 @@ export class Desk {
     });
   }
 
-  /* Show what was done about the list of a story: nothing to who may not do anything. */
+  /* Show what was done about the list of a story, if anything was, and if who looks may do it too. */
   show(url, orders) {
     this.orders.replaceChildren();
-    if (!orders) return;
+    if (!orders?.history.length) return;
     const lines = orders.history.map(({ action, slot, title, by, undone }) => {
       const told = strings.order(strings.actions[action], slot && number(slot), title, by);
       return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);

@@ -5,7 +5,7 @@ export const strings = {
     title: "Verwandte Artikel",
     skip: "Zum Artikel springen",
     find: "Artikel suchen",
-    hint: "Wörter daraus oder eine seiner Adressen",
+    hint: "Wörter daraus oder Adresse",
     found: "Gefundene Artikel",
     more: "Mehr",
     evaluation: "Auswertung",
