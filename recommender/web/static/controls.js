@@ -40,7 +40,7 @@ export class Controls {
     this.values = values;
     this.all.forEach((control) => this.put(control));
     this.wrong([]);
-    this.form.querySelector("[type=reset]").hidden = !this.any;
+    this.form.querySelector("[type=reset]").disabled = !this.any;
     const rare = this.form.querySelector("details");
     rare.open ||= this.all.some((one) => rare.contains(one) && values[one.name]);
   }
