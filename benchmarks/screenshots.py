@@ -78,13 +78,14 @@ def reading(address: str, page: Page) -> None:
 
 
 def editing(address: str, page: Page, key: str) -> None:
-    """Take what an editor sees: buttons at the stories of a list, and what deserves a look."""
+    """Take what an editor sees: what was done about a list, and what deserves a look."""
     page.goto(f"{address}/?{urlencode({'url': SEED})}")
     page.locator("#desk summary").first.click()
     page.get_by_label("Your key").fill(key)
     page.get_by_label("Your name").fill("Ada")
     page.get_by_role("button", name="Use it").click()
-    page.locator("#lists").get_by_role("button", name="Pin").first.wait_for()
+    page.locator("#lists").get_by_role("button", name="Pin").nth(2).click()
+    page.locator("#orders li").wait_for()
     page.locator("details.concern summary").last.click()
     page.locator("#desk").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#desk').scrollIntoView()")

@@ -700,6 +700,15 @@ def test_variables_change_the_looks_of_the_widget_and_nothing_else_does(
     assert style(link, "outline-color") == "rgb(7, 8, 9)"
 
 
+def test_pictures_of_the_widget_leave_room_for_words(publisher: Callable[..., str], page: Page) -> None:
+    for width, picture in ((320, 0.27 * (320 - 2 * 8)), (1200, 6.5 * 16)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(publisher(style="* { margin: 0 } body { padding: 8px }"))
+        box = page.locator("main div img").first.bounding_box()
+        assert box is not None
+        assert box["width"] == pytest.approx(picture, abs=1)
+
+
 @pytest.mark.parametrize(
     ("lang", "date"), [("de", "09.01.2020"), ("en_US", "Jan 9, 2020"), ("no language", "Jan 9, 2020")]
 )

@@ -30,7 +30,7 @@
     a { display: flex; gap: var(--related-gap, .75rem); height: 100%; color: inherit; text-decoration: none }
     a:hover b, a:focus-visible b { text-decoration: underline }
     a:focus-visible { outline: 2px solid var(--related-accent, currentColor); outline-offset: 2px }
-    img { flex: none; width: 6.5rem; height: 100%; object-fit: cover; border-radius: var(--related-radius, .25rem) }
+    img { flex: none; width: clamp(4rem, 27%, 6.5rem); height: 100%; object-fit: cover; border-radius: var(--related-radius, .25rem) }
     span { min-width: 0; flex: 1 }
     b { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden;
       font-weight: 600; line-height: 1.25rem; overflow-wrap: anywhere }
