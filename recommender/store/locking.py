@@ -236,13 +236,17 @@ def _advisory_lock(
     connection: Connection, name: str, purpose: str, deadline: float, lock: int = _WORKING
 ) -> Iterator[None]:
     """Lock a PostgreSQL schema for the connection that will write: if it is lost, so is the lock."""
-    with connection.begin():
-        while not connection.scalar(_TRY, {"lock": lock}):
-            if time.monotonic() >= deadline:
-                holder = connection.scalar(_HOLDER, {"lock": lock})
-                raise StoreLocked(f"{name} is being written by {holder or 'another process'}")
-            time.sleep(_POLL)
-        connection.execute(_SIGN, {"holder": _signature(purpose)})
+    try:
+        with connection.begin():
+            while not connection.scalar(_TRY, {"lock": lock}):
+                if time.monotonic() >= deadline:
+                    holder = connection.scalar(_HOLDER, {"lock": lock})
+                    raise StoreLocked(f"{name} is being written by {holder or 'another process'}")
+                time.sleep(_POLL)
+            connection.execute(_SIGN, {"holder": _signature(purpose)})
+    except exc.DBAPIError:
+        connection.invalidate()  # no rollback frees the lock, if there is one: it is the session's
+        raise
     driver: Any = connection.connection.dbapi_connection
     with _not_inherited(driver.fileno()):
         try:
