@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 NEIGHBOUR_DTYPE = np.dtype([("article", "<i8"), ("score", "<f4"), ("curated", "<i2"), ("group", "<i2")])
@@ -51,3 +53,15 @@ class Versions(NamedTuple):
     ids: NDArray[np.int64]
     digests: NDArray[np.bytes_]
     revision: int
+
+
+def fingerprint(corpus: Corpus) -> str:
+    """Name the data a model learned from: SHA-256 over stories, links and blocks, in hex."""
+    digest = hashlib.sha256()
+    for column in (corpus.urls, corpus.titles, corpus.excerpts, corpus.providers, corpus.topics):
+        digest.update(orjson.dumps(column))
+    for numbers in (corpus.published, corpus.quality, corpus.links):
+        digest.update(np.ascontiguousarray(numbers).tobytes())
+    if len(corpus.blocks):
+        digest.update(b"blocks" + np.ascontiguousarray(corpus.blocks).tobytes())
+    return digest.hexdigest()

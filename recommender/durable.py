@@ -13,8 +13,8 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -141,6 +141,73 @@ def replace_all(folder: Path, partial: Path, groups: Iterable[Iterable[str]]) ->
             touched.add(place)
         for place in sorted(touched):
             disk.sync(place)
+
+
+Body = bytes | Mapping[str, bytes] | None
+"""What is to be: a file's bytes, a folder's files by their names, or nothing."""
+
+
+@contextmanager
+def staged(folder: Path, wanted: Mapping[str, Body]) -> Iterator[Callable[[], None]]:
+    """Write what is to have these names in ``folder``, the program's own, all of it or nothing.
+
+    It is on the disk when the block begins.  What the block is given lets it
+    take its names, in their order.  If the block ends badly, whatever had a
+    name has it again.  A file is replaced in one step, a folder in two.
+    """
+    make_folder(folder)
+    stage = folder / f".staged-{os.getpid()}{PARTIAL}"
+    new, old = stage / "new", stage / "old"
+    with _among(folder):
+        try:
+            for part in (stage, new, old):
+                disk.make(part)
+            for name, body in wanted.items():
+                _write(new / name, body)
+                _write(old / name, (folder / name).read_bytes() if (folder / name).is_file() else None)
+            for part in (new, old, stage):
+                disk.sync(part)
+            with ExitStack() as back:
+                back.callback(disk.sync, folder)
+
+                def place() -> None:
+                    for name, body in wanted.items():
+                        _swap(folder / name, new / name, old / name, body, back)
+                        disk.sync(folder)
+
+                yield place
+                back.pop_all()
+        finally:
+            with suppress(OSError):  # or the next who writes there does it
+                disk.remove(stage)
+
+
+def _write(path: Path, body: Body) -> None:
+    if isinstance(body, bytes):
+        disk.write(path, body)
+        disk.sync(path)
+    elif body is not None:
+        disk.make(path)
+        for name, part in body.items():
+            _write(path / name, part)
+        disk.sync(path)
+
+
+def _swap(path: Path, new: Path, old: Path, body: Body, back: ExitStack) -> None:
+    """Put ``new`` in the place of what is at ``path``, and note what takes that ``back``."""
+    if path.is_dir():
+        disk.place(path, old)
+        back.callback(disk.place, old, path)
+    if isinstance(body, bytes):
+        disk.replace(new, path)
+    elif body is not None:
+        disk.place(new, path)
+    elif path.exists():
+        disk.remove(path)
+    if old.is_file():
+        back.callback(disk.replace, old, path)
+    elif body is not None:
+        back.callback(disk.remove, path)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from recommender import __version__, durable
-from recommender.corpus import Corpus
+from recommender.corpus import fingerprint
 from recommender.errors import ModelCorrupt, ModelError, ModelIncompatible, ModelNotFound
 from recommender.features import NAMES
 from recommender.pointing import DEFAULT, Root, active, before, place, point, writable
@@ -47,9 +47,11 @@ __all__ = [
     "Root",
     "activate",
     "active",
+    "contents",
     "fingerprint",
     "listed",
     "load",
+    "names",
     "rollback",
     "writable",
     "write",
@@ -81,18 +83,6 @@ class Model:
     manifest: Mapping[str, Any]
 
 
-def fingerprint(corpus: Corpus) -> str:
-    """Name the data a model learned from: SHA-256 over stories, links and blocks, in hex."""
-    digest = hashlib.sha256()
-    for column in (corpus.urls, corpus.titles, corpus.excerpts, corpus.providers, corpus.topics):
-        digest.update(orjson.dumps(column))
-    for numbers in (corpus.published, corpus.quality, corpus.links):
-        digest.update(np.ascontiguousarray(numbers).tobytes())
-    if len(corpus.blocks):
-        digest.update(b"blocks" + np.ascontiguousarray(corpus.blocks).tobytes())
-    return digest.hexdigest()
-
-
 def write(
     root: Root,
     ranker: Ranker,
@@ -109,14 +99,14 @@ def write(
     root = writable(root)
     made = datetime.now(UTC)
     base = f"{made:%Y%m%d-%H%M%S}-{str(data['fingerprint'])[:6]}"
-    names = chain([base], (f"{base}-{number}" for number in count(2)))
-    name = next(name for name in names if not (root / name).exists())
+    free = chain([base], (f"{base}-{number}" for number in count(2)))
+    name = next(name for name in free if not (root / name).exists())
     arrays: dict[str, NDArray[Any]] = {
         "weights.npy": ranker.weights,
         "nodes.npy": ranker.nodes,
         "roots.npy": ranker.roots,
     }
-    contents = {file: _npy(array) for file, array in arrays.items()}
+    files = {file: _npy(array) for file, array in arrays.items()}
     manifest = {
         "format": FORMAT,
         "id": name,
@@ -132,12 +122,15 @@ def write(
         "features": list(NAMES),
         "ranker": {"slope": ranker.slope, "offset": ranker.offset},
         "report": dict(report),
-        "files": {file: {"bytes": len(body), "sha256": _sha256(body)} for file, body in contents.items()},
+        "files": {file: {"bytes": len(body), "sha256": _sha256(body)} for file, body in files.items()},
     }
     manifest = orjson.loads(orjson.dumps(manifest))  # as ``load`` gives it back: lists for tuples
     manifest["sha256"] = _sha256(orjson.dumps(manifest))
-    contents["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
-    write_folder(root, name, contents)
+    files["manifest.json"] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2)
+    try:
+        durable.write_folder(root / name, files)
+    except OSError as error:
+        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
     return Model(name, ranker, search, manifest)
 
 
@@ -178,16 +171,32 @@ def load(root: Root, name: str) -> Model:
     return Model(name, ranker, search, manifest)
 
 
+def names(root: Root) -> list[str]:
+    """Name the model folders, oldest first, those that cannot be read among them."""
+    home = place(root)
+    folders: Iterable[Path | Remote] = home.iterdir() if _is_dir(home) else ()
+    return sorted(
+        one.name for one in folders if _ID.fullmatch(one.name) and (one / "manifest.json").is_file()
+    )
+
+
 def listed(root: Root) -> list[Mapping[str, Any]]:
     """Read the manifests of all models, oldest first; a folder that cannot be read is left out."""
     found: list[Mapping[str, Any]] = []
-    home = place(root)
-    folders: Iterable[Path | Remote] = home.iterdir() if _is_dir(home) else ()
-    for folder in sorted(folders, key=lambda folder: folder.name):
-        if _ID.fullmatch(folder.name) and (folder / "manifest.json").is_file():
-            with suppress(ModelError):
-                found.append(_manifest(folder) | {"id": folder.name})  # by which it is found
+    for name in names(root):
+        with suppress(ModelError):
+            found.append(_manifest(place(root) / name) | {"id": name})  # by which it is found
     return found
+
+
+def contents(root: Root, name: str) -> dict[str, bytes]:
+    """Read a model's files, each as it was written, the manifest last; raises ``ModelError`` as ``load``."""
+    folder = _folder(root, name)
+    try:
+        found = {file: _stated(folder / file, stated) for file, stated in _manifest(folder)["files"].items()}
+    except (KeyError, TypeError) as error:
+        raise ModelCorrupt(f"{folder / 'manifest.json'}: {type(error).__name__}: {error}") from error
+    return found | {"manifest.json": _read(folder / "manifest.json")}
 
 
 def activate(root: Root, name: str) -> None:
@@ -250,9 +259,7 @@ def _manifest(folder: Path | Remote) -> dict[str, Any]:
 
 
 def _array(path: Path | Remote, stated: Mapping[str, Any]) -> NDArray[Any]:
-    body = _read(path)
-    if len(body) != stated["bytes"] or _sha256(body) != stated["sha256"]:
-        raise ModelCorrupt(f"{path}: not what the manifest says: cut short or changed")
+    body = _stated(path, stated)
     # Not ``np.load``: it reads zip files and pickles, too, and believes a size before it has seen the data.
     stream = io.BytesIO(body)
     try:
@@ -267,6 +274,13 @@ def _array(path: Path | Remote, stated: Mapping[str, Any]) -> NDArray[Any]:
     return np.frombuffer(body, expected, offset=start)
 
 
+def _stated(path: Path | Remote, stated: Mapping[str, Any]) -> bytes:
+    body = _read(path)
+    if len(body) != stated["bytes"] or _sha256(body) != stated["sha256"]:
+        raise ModelCorrupt(f"{path}: not what the manifest says: cut short or changed")
+    return body
+
+
 def _read(path: Path | Remote) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -274,14 +288,6 @@ def _read(path: Path | Remote) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelCorrupt(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def write_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
-    """Write a model's files; the folder appears under its name when all of them are on the disk."""
-    try:
-        durable.write_folder(root / name, contents)
-    except OSError as error:
-        raise ModelError(f"{root / name}: cannot be written: {error.strerror}") from error
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 import pytest
+from sqlalchemy import Connection, Engine, event, exc
 from starlette.testclient import TestClient
 from stories import document, key, packed, save, story
 from test_cli import Result, run_in
+from test_durable import PowerCut, Powered, Recorded
 
-from recommender import default, models, pointing
+from recommender import default, durable, models, pointing
 from recommender.api import create_app
-from recommender.errors import BackupCorrupt, StoreLocked, StoreNotEmpty, StoreOutdated, UsageError
-from recommender.pipeline.backup import Contents, back_up, restore
+from recommender.errors import (
+    BackupCorrupt,
+    ModelCorrupt,
+    ModelError,
+    StoreLocked,
+    StoreNotEmpty,
+    StoreOutdated,
+    StoreUnavailable,
+    UsageError,
+)
+from recommender.pipeline.backup import Contents, back_up
 from recommender.pipeline.exporting import export
+from recommender.pipeline.restoring import check, restore
 from recommender.search import SEARCH
 from recommender.settings import Settings
 from recommender.store import COLUMNS, Count, Store
@@ -100,7 +115,7 @@ def test_what_is_restored_answers_as_before(newsroom: Newsroom, store: Store, st
     """From SQLite into an empty store of either database."""
     root = Path(newsroom.file.parent / f"restored-{hashlib.sha256(store_url.encode()).hexdigest()[:8]}")
     contents = restore(store, root, newsroom.file)
-    assert contents == Contents(contents.made, 2, 6, 2)
+    assert contents == Contents(contents.made, 2, 6, 2, {})
     with Store.open(newsroom.url) as original:
         told = everything(original)
         assert everything(store) == told
@@ -385,6 +400,200 @@ def test_a_file_that_is_not_there_or_cannot_be_written_is_said(newsroom: Newsroo
         with pytest.raises(UsageError, match="cannot be written"):
             back_up(store, newsroom.models, tmp_path / "no" / "such" / "news.zip")
     assert list(tmp_path.iterdir()) == []
+
+
+# All or nothing
+
+
+class Target(NamedTuple):
+    """A newsroom that is to be replaced: with stories and a model of its own, and one damaged."""
+
+    store: Store
+    models: Path
+
+    def state(self) -> object:
+        return everything(self.store), tree(self.models)
+
+    def restore(self, newsroom: Newsroom) -> None:
+        restore(self.store, self.models, newsroom.file, replace=True)
+
+
+@pytest.fixture
+def target(newsroom: Newsroom, store: Store, tmp_path: Path) -> Target:
+    root, damaged = tmp_path / "models", pointing.active(newsroom.models) or ""
+    own = models.write(root, default.ranker(), SEARCH, {"fingerprint": "own", "links": 1}, {})
+    models.activate(root, own.id)
+    shutil.copytree(newsroom.models / damaged, root / damaged)
+    (root / damaged / "weights.npy").write_bytes(b"?")
+    save(store, document(story("mine")))
+    return Target(store, root)
+
+
+def restored(target: Target, newsroom: Newsroom) -> bool:
+    """Tell whether all of it is there, and nothing beside but models; else nothing of the store may be."""
+    with Store.open(newsroom.url) as original:
+        told = everything(original)
+    there = tree(target.models)
+    return everything(target.store) == told and there | tree(newsroom.models) == there
+
+
+def test_a_disk_that_fails_at_any_step_of_a_restore_changes_nothing(
+    newsroom: Newsroom, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = target.state()
+    for failed in count():
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "disk", Recorded(failed, OSError(28, "No space left on device")))
+            try:
+                target.restore(newsroom)
+            except ModelError as error:
+                assert f"{target.models}: cannot be written: No space left on device" in str(error)  # noqa: PT017
+            else:
+                break
+        assert target.state() == before
+    assert failed > 30, "the last step removes what was replaced: the next who writes does that, too"
+    assert restored(target, newsroom)
+    models.activate(target.models, "default")
+    assert not list(target.models.rglob("*.partial"))
+
+
+def test_a_store_that_fails_at_any_step_of_a_restore_changes_nothing(
+    newsroom: Newsroom, target: Target
+) -> None:
+    before, left = target.state(), 0
+
+    def fail(connection: Connection, *_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            left = 10**9
+            connection.connection.rollback()  # as a server does, also of a commit that fails
+            raise exc.OperationalError("", None, Exception("disk I/O error"))
+
+    for failed in count():
+        left = failed
+        with listening(fail):
+            try:
+                target.restore(newsroom)
+            except StoreUnavailable:
+                pass
+            else:
+                break
+        assert target.state() == before
+    assert failed > 30
+    assert restored(target, newsroom)
+
+
+@contextmanager
+def listening(step: Callable[..., None]) -> Iterator[None]:
+    """Have it called before every statement and every commit, of any store."""
+    names = ("before_cursor_execute", "commit")
+    for name in names:
+        event.listen(Engine, name, step)
+    try:
+        yield
+    finally:
+        for name in names:
+            event.remove(Engine, name, step)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_power_that_goes_at_any_step_of_a_restore_leaves_the_old_store_or_the_new_one(
+    newsroom: Newsroom, target: Target, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old one perhaps with models that the backup has; restored again, all is the backup's."""
+    before = everything(target.store)
+    for end in count():
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "disk", Powered(end, lost=lost))
+            try:
+                target.restore(newsroom)
+            except PowerCut:
+                pass
+            else:
+                break
+        active = models.active(target.models)
+        assert active is None or models.load(target.models, active)
+        if everything(target.store) != before:
+            break
+    assert end > 30
+    assert restored(target, newsroom)
+    target.restore(newsroom)
+    assert restored(target, newsroom)
+    assert not list(target.models.rglob("*.partial"))
+
+
+# What cannot be backed up
+
+
+def damage(newsroom: Newsroom, folder: Path, how: str) -> tuple[Path, str]:
+    """Copy a newsroom's models, damage one of two, and tell which."""
+    root = Path(shutil.copytree(newsroom.models, folder / "models"))
+    active = models.active(root) or ""
+    (other,) = (name for name in models.names(root) if name != active)
+    match how:
+        case "manifest":
+            (root / active / "manifest.json").write_bytes(b"{")
+        case "weights":
+            (root / active / "weights.npy").write_bytes(b"?")
+        case "gone":
+            shutil.rmtree(root / active)
+        case "another":
+            (root / other / "manifest.json").write_bytes(b"{}")
+            return root, other
+    return root, active
+
+
+@pytest.mark.parametrize("how", ["manifest", "weights", "gone", "another"])
+def test_a_backup_says_which_model_it_does_not_have(newsroom: Newsroom, tmp_path: Path, how: str) -> None:
+    root, damaged = damage(newsroom, tmp_path, how)
+    file = tmp_path / "news.zip"
+    with Store.open(newsroom.url) as store:
+        told = back_up(store, root, file)
+        before = everything(store)
+    assert list(told.left_out) == [damaged]
+    assert damaged in told.left_out[damaged]
+    assert (told.models, told) == (1, check(file))
+    with Store.open(f"sqlite:///{tmp_path}/other.sqlite") as other:
+        assert restore(other, tmp_path / "others", file) == told
+        assert everything(other) == before
+    assert pointing.active(tmp_path / "others") == pointing.active(root), "and no other takes its place"
+    assert damaged not in models.names(tmp_path / "others")
+
+
+@pytest.mark.parametrize("name", ["active", "history"])
+def test_what_names_no_model_is_not_backed_up_to_be_refused_later(
+    newsroom: Newsroom, tmp_path: Path, name: str
+) -> None:
+    root = Path(shutil.copytree(newsroom.models, tmp_path / "models"))
+    (root / name).write_text("../elsewhere\n")
+    with Store.open(newsroom.url) as store, pytest.raises(ModelCorrupt, match="is no model's name"):
+        back_up(store, root, tmp_path / "news.zip")
+    assert not (tmp_path / "news.zip").exists()
+
+
+def test_the_commands_say_what_a_backup_lacks(newsroom: Newsroom, tmp_path: Path) -> None:
+    root, damaged = damage(newsroom, tmp_path, "manifest")
+    run: partial[Result] = partial(run_in, tmp_path, "--quiet", "--models", str(root))
+    made = run("--store", newsroom.url, "backup", "news.zip", "--json")
+    assert made.returncode == 3, made.stderr
+    said = f"NOT IN THE BACKUP: model {damaged}: "
+    assert said in made.stderr
+    assert damaged in json.loads(made.stdout)["left_out"]
+    again = run("--models", "others", "restore", "news.zip")
+    assert again.returncode == 3
+    assert said in again.stderr
+    assert run("--models", "others", "recompute").stderr.startswith("model-not-found: ")
+
+
+@pytest.mark.parametrize("how", ["manifest", "weights", "another"])
+def test_doctor_says_which_model_no_backup_would_have(newsroom: Newsroom, tmp_path: Path, how: str) -> None:
+    root, damaged = damage(newsroom, tmp_path, how)
+    ill = run_in(tmp_path, "--store", newsroom.url, "--models", str(root), "doctor", "--json")
+    assert ill.returncode == 1
+    (trouble,) = json.loads(ill.stdout)["troubles"]
+    assert trouble.startswith("model-corrupt: ")
+    assert damaged in trouble
 
 
 # The commands

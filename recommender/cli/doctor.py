@@ -49,7 +49,7 @@ def doctor(
     ]
     troubles: list[str] = []
     _look_at_store(here, rows, troubles)
-    _look_at_model(here, rows, troubles)
+    _look_at_models(here, rows, troubles)
     if json:
         here.out.print_json(data={"well": not troubles, "facts": dict(rows), "troubles": troubles})
     else:
@@ -103,11 +103,14 @@ def _look_at_disk(store: Store, rows: Rows, troubles: list[str]) -> None:
         )
 
 
-def _look_at_model(here: Context, rows: Rows, troubles: list[str]) -> None:
+def _look_at_models(here: Context, rows: Rows, troubles: list[str]) -> None:
     from recommender import models
 
     try:
         active = models.active(here.models)
+        others = [name for name in models.names(here.models) if name != active]
+        for name in others:
+            _look_at_files(here, name, troubles)
         if active is None:
             rows.append(("active model", "none: recomputes use the default ranker"))
             return
@@ -120,3 +123,15 @@ def _look_at_model(here: Context, rows: Rows, troubles: list[str]) -> None:
     rows.append(
         ("active model", f"{model.id}, learned from {model.manifest['data'].get('links', 0):,} links")
     )
+
+
+def _look_at_files(here: Context, name: str, troubles: list[str]) -> None:
+    from recommender import models
+
+    try:
+        models.contents(here.models, name)
+    except RecommenderError as error:
+        troubles.append(
+            f"{error.name}: {error}; it is not active, but cannot be gone back to, and no backup has it: "
+            "delete its folder"
+        )

@@ -73,7 +73,7 @@ def rows(connection: Connection, name: str) -> Generator[Row]:
 
 
 def load(connection: Connection, told: Callable[[str], Generator[Row]], *, replace: bool) -> None:
-    """Fill all tables with rows as ``rows`` gave them; see ``Store.load``.
+    """Fill all tables with rows as ``rows`` gave them; see ``Store.loading``.
 
     A key that is revoked in what is replaced stays so.
     """

@@ -255,7 +255,7 @@ class Readable:
 
     @contextmanager
     def dumped(self) -> Iterator[Callable[[str], Generator[Row]]]:
-        """Read all that there is, for ``Store.load``, from one snapshot that lasts as long as the block.
+        """Read all that there is, for ``Store.loading``, from one snapshot that lasts as long as the block.
 
         Gives what gives the rows of a table (``dumping.TABLES``) by its name.
         """

@@ -270,13 +270,15 @@ class Store(Readable):
 
     # Backups
 
-    def load(self, told: Callable[[str], Generator[Row]], *, replace: bool = False) -> None:
+    @contextmanager
+    def loading(self, told: Callable[[str], Generator[Row]], *, replace: bool = False) -> Iterator[None]:
         """Fill the store, in one transaction, with the rows that ``told`` gives of each table by its name.
 
         They are those that ``dumped`` gives of any store, of either database.
         With ``replace`` all that there is goes, but that a key was revoked; without, it raises
-        StoreNotEmpty if there is anything.  Any failure, of ``told`` too,
-        leaves what there was.  Raises BackupCorrupt for rows that no store can
+        StoreNotEmpty if there is anything.  They are committed when the block
+        ends; any failure until then, of ``told`` and the block too, leaves
+        what there was.  Raises BackupCorrupt for rows that no store can
         have, StoreLocked while somebody else does
         long work or keeps lists up to date.
         """
@@ -286,6 +288,7 @@ class Store(Readable):
             self._writer.transaction("restore") as connection,
         ):
             dumping.load(connection, told, replace=replace)
+            yield
 
 
 def _find_file(database: Database, *, create: bool) -> None:
