@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,13 +85,63 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     systemd = shutil.which("systemd-analyze")
     if systemd is None:
         pytest.skip("no systemd-analyze: apt-get install systemd")
-    for path in DEPLOY.glob("recommender*"):
+    for path in (*UNITS, *DEPLOY.glob("*.timer")):
         written = path.read_text(encoding="utf-8").replace(PROGRAM, "/bin/true")
         (tmp_path / path.name).write_text(written, encoding="utf-8")
-    units = sorted(map(str, tmp_path.iterdir()))
-    assert len(units) == 3
+    properties, _ = asked_to_run(tmp_path, "doctor")
+    lines = ["[Service]", "ExecStart=/bin/true", *properties]
+    (tmp_path / "run-1.service").write_text("\n".join(lines), encoding="utf-8")
+    units = sorted(str(path) for path in tmp_path.iterdir() if path.suffix in (".service", ".timer"))
+    assert len(units) == 4
     done = subprocess.run([systemd, "verify", *units], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def asked_to_run(folder: Path, *words: str) -> tuple[list[str], list[str]]:
+    """Call the script that runs a command as the service's user; give what it asks systemd for."""
+    stand_in = folder / "bin" / "systemd-run"
+    stand_in.parent.mkdir()
+    stand_in.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    done = subprocess.run(
+        [DEPLOY / "recommender-run", *words],
+        env={"PATH": f"{stand_in.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = done.stdout.splitlines()
+    end = told.index(PROGRAM)
+    return [value for name, value in pairwise(told[:end]) if name == "-p"], told[end + 1 :]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "add", "the newsroom's CMS", "--scope", "publish"],
+        ["import", "/srv/stories"],
+        ["backup", "news.zip"],
+        ["restore", "news.zip", "--force"],
+    ],
+)
+def test_an_operator_runs_commands_as_the_service_does(words: list[str], tmp_path: Path) -> None:
+    properties, command = asked_to_run(tmp_path, *words)
+    assert command == words
+    check(command)
+    named = {f"{name}={value}" for _, name, value in unit(DEPLOY / "recommender.service")}
+    assert set(properties) <= named
+    ours = (
+        "User",
+        "DynamicUser",
+        "StateDirectory",
+        "CacheDirectory",
+        "WorkingDirectory",
+        "UMask",
+        "Environment",
+    )
+    assert {one for one in named if one.startswith(ours)} - {"Environment=RECOMMENDER_LOG=json"} == set(
+        properties
+    )
 
 
 def test_the_image_is_made_of_what_there_is() -> None:
