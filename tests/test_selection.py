@@ -42,7 +42,7 @@ class Shelf:
             return None
         return np.array(list(self.neighbours), NEIGHBOUR_DTYPE).tobytes()
 
-    def find(self, name: str, *, reasons: bool = False) -> Found | None:
+    def find(self, name: str, *, listed: bool = True, reasons: bool = False) -> Found | None:
         article = int(name.rsplit("/", 1)[-1])
         if article >= len(self.stories):
             return None

@@ -66,6 +66,7 @@ def _look_at_store(here: Context, rows: Rows, troubles: list[str]) -> None:
             rows.append(("store", f"{store.name}, tables of revision {REVISION}"))
             _look_at_stories(store, rows, troubles)
             _look_at_disk(store, rows, troubles)
+            _look_at_bytes(store, rows, troubles)
     except RecommenderError as error:
         troubles.append(str(error))
 
@@ -101,6 +102,19 @@ def _look_at_disk(store: Store, rows: Rows, troubles: list[str]) -> None:
             f"the disk of {store.path} has {free / 1e9:.1f} GB left, and a recompute writes lists beside "
             "those that are served: make room, or move the store by `recommender backup`"
         )
+
+
+def _look_at_bytes(store: Store, rows: Rows, troubles: list[str]) -> None:
+    found = store.checked()
+    troubles += [f"SQLite says of {store.path}: {line}; restore a backup" for line in found.database]
+    if found.lists:
+        troubles.append(
+            f"store-corrupt: {len(found.lists):,} lists are not what was written, that of story "
+            f"{found.lists[0]} the first, and are refused: `recommender recompute`"
+        )
+    if not (found.lists or found.database):
+        by = {None: "", True: ", data checksums on", False: ", data checksums off"}[found.checksums]
+        rows.append(("bytes", f"lists as they were written{by}"))
 
 
 def _look_at_models(here: Context, rows: Rows, troubles: list[str]) -> None:

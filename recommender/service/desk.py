@@ -131,7 +131,7 @@ class Desk:
         return self._tell(list(dict.fromkeys(line.article for line in log)), log)
 
     def _find(self, url: str) -> Found:
-        found = self._store.find(canonical(url))
+        found = self._store.find(canonical(url), listed=False)
         if found is None:
             raise UnknownStory.of(url)
         return found

@@ -49,5 +49,5 @@ def is_address(q: str) -> bool:
 
 
 def _at(store: Store, q: str) -> Hit | None:
-    found = store.find(canonical(q)) if is_address(q) else None
+    found = store.find(canonical(q), listed=False) if is_address(q) else None
     return None if found is None or found.removed else Hit(found.url, found.card)

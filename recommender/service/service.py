@@ -222,7 +222,7 @@ class Service:
 
     def story(self, url: str) -> Story:
         """Find the story at ``url``, any form of its address; raises as ``related``."""
-        found = self._find(url)
+        found = self._find(url, listed=False)
         return Story(found.url, orjson.loads(found.card), found.generation, self._age(found))
 
     def search(self, q: str, limit: int = 10) -> Hits:
@@ -253,8 +253,8 @@ class Service:
             missing["generation"] = "no related stories were computed yet: run a recompute"
         return missing
 
-    def _find(self, url: str, *, reasons: bool = False) -> Found:
-        found = self._store.find(canonical(url), reasons=reasons)
+    def _find(self, url: str, *, listed: bool = True, reasons: bool = False) -> Found:
+        found = self._store.find(canonical(url), listed=listed, reasons=reasons)
         if found is None or found.removed:
             raise UnknownStory.of(url)
         return found
@@ -289,6 +289,6 @@ class Service:
 
     def _ids(self, keys: Sequence[str]) -> Iterator[int]:
         for key in keys:
-            found = self._store.find(key)
+            found = self._store.find(key, listed=False)
             if found is not None:
                 yield found.id

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Integer, and_, bindparam, false, select, union_all
+from sqlalchemy import Connection, Integer, and_, bindparam, false, null, select, union_all
 
 from recommender.store.database import Database, Prepared, chunks
-from recommender.store.reading import active
+from recommender.store.reading import active, whole
 from recommender.store.schema import aliases, articles, generations, neighbours, orders
 
 
@@ -71,6 +71,14 @@ _FIND = (
     .where(aliases.c.key == bindparam("alias"))
 )
 _FOUND = Prepared(_FIND)
+_FOUND_ALONE = Prepared(
+    select(articles.c.id, articles.c.key, articles.c.url, articles.c.published_at, articles.c.removed)
+    .add_columns(articles.c.card, generations.c.id, generations.c.model, null())
+    .join_from(aliases, articles, aliases.c.article_id == articles.c.id)
+    .outerjoin(generations, generations.c.id == active)
+    .where(aliases.c.key == bindparam("alias"))
+)
+_PACKED: Final = Found._fields.index("packed")
 _FOUND_WITH_REASONS = Prepared(_FIND.add_columns(neighbours.c.reasons, generations.c.parts))
 
 _CARD = select(articles.c.card, articles.c.published_at, articles.c.removed, articles.c.id)
@@ -84,10 +92,16 @@ def _cards(count: int) -> Prepared:
     return Prepared(_CARD.where(articles.c.id.in_([bindparam(f"id{n}") for n in range(count)])))
 
 
-def find(database: Database, key: str, *, reasons: bool) -> Found | None:
+def find(database: Database, key: str, *, listed: bool, reasons: bool) -> Found | None:
     """Read a story and its neighbours; see ``Store.find``."""
-    rows = database.rows(_FOUND_WITH_REASONS if reasons else _FOUND, (key,))
-    return Found(*rows[0]) if rows else None
+    query = _FOUND if listed else _FOUND_ALONE
+    rows = database.rows(_FOUND_WITH_REASONS if reasons else query, (key,))
+    if not rows:
+        return None
+    told = list(rows[0])
+    if told[_PACKED] is not None:
+        told[_PACKED] = whole(told[0], told[_PACKED])
+    return Found(*told)
 
 
 def cards(database: Database, ids: Sequence[int]) -> dict[int, Card]:

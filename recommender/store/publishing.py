@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from recommender.checksums import marked
 from recommender.errors import StaleGeneration, StoreError
 from recommender.store.database import chunks
 from recommender.store.schema import generations, known, models, neighbours, vocabularies
@@ -167,7 +168,7 @@ def _row(generation: int, article: int, packed: bytes, reasons: bytes | None = N
         )
     if reasons is not None and len(reasons) % max(len(packed) // NEIGHBOUR_DTYPE.itemsize, 1):
         raise ValueError(f"reasons of story {article}: {len(reasons)} bytes, not as many for each neighbour")
-    return {"generation": generation, "article_id": article, "packed": packed, "reasons": reasons}
+    return {"generation": generation, "article_id": article, "packed": marked(packed), "reasons": reasons}
 
 
 def record_model(connection: Connection, model: str, report: Mapping[str, Any]) -> None:

@@ -8,9 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.store import answering, curation, dumping, events, locking, reading, searching, standing
+from recommender.store import (
+    answering,
+    checking,
+    curation,
+    dumping,
+    events,
+    locking,
+    reading,
+    searching,
+    standing,
+)
 from recommender.store.answering import Card, Found
 from recommender.store.auditing import AuditReader
+from recommender.store.checking import Checked
 from recommender.store.curation import Orders, Record
 from recommender.store.database import Database
 from recommender.store.dumping import Row
@@ -51,15 +62,17 @@ class Readable:
 
     # Serving
 
-    def find(self, key: str, *, reasons: bool = False) -> Found | None:
+    def find(self, key: str, *, listed: bool = True, reasons: bool = False) -> Found | None:
         """Find the story that answers to a key, with its neighbours in the active generation.
 
         ``key`` is a normal form (``urls.canonical``, or a story key).  ``None``
         if no story has it; one that is removed is found, and says so.  A single
         statement, so generation, model and neighbours belong together, and so
-        do the ``reasons`` for them, read only if asked for.
+        do the ``reasons`` for them, read only if asked for.  Raises StoreCorrupt
+        where the neighbours are not what was written; without ``listed``
+        neither they nor what editors ordered is read.
         """
-        return answering.find(self._database, key, reasons=reasons)
+        return answering.find(self._database, key, listed=listed, reasons=reasons)
 
     def vocabulary(self, generation: int) -> bytes | None:
         """Read the words in which a generation compared stories; ``None`` where they are not kept."""
@@ -111,7 +124,7 @@ class Readable:
 
         Gives the addresses of all stories by id, but those removed, and an
         iterator over the active generation: a story's id and its packed
-        neighbours.
+        neighbours.  That raises StoreCorrupt where those are not what was written.
         """
         with self._database.snapshot() as connection:
             yield reading.urls(connection), reading.lists(connection)
@@ -155,7 +168,7 @@ class Readable:
     def lists(self, generation: int, ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
         """Read lists of the generation that is served, by story, and the reasons for them.
 
-        Nothing of another generation.
+        Nothing of another generation.  Raises StoreCorrupt as ``find``.
         """
         with self._database.answering() as connection:
             return reading.some_lists(connection, generation, ids)
@@ -242,6 +255,11 @@ class Readable:
         """Count stories, links and dead links; goes through the whole store."""
         with self._database.snapshot() as connection:
             return reading.status(connection)
+
+    def checked(self) -> Checked:
+        """Look whether what is kept is what was written, as far as can be told; reads the whole store."""
+        with self._database.snapshot() as connection:
+            return checking.checked(connection)
 
     def fingerprints(self) -> dict[str, str]:
         """Read the fingerprint of every origin imported, by origin: what is unchanged need not come again."""

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, case, func, select
 
+from recommender.checksums import unmarked
+from recommender.errors import StoreCorrupt
 from recommender.store.database import chunks
 from recommender.store.schema import (
     aliases,
@@ -86,7 +88,18 @@ def lists(connection: Connection) -> Generator[tuple[int, bytes]]:
         query.order_by(neighbours.c.article_id)
     ) as rows:
         for row in rows:
-            yield row.article_id, row.packed
+            yield row.article_id, whole(row.article_id, row.packed)
+
+
+def whole(article: int, packed: bytes) -> bytes:
+    """Give a list without its checksum; raises StoreCorrupt where it is not what was written."""
+    try:
+        return unmarked(packed)
+    except ValueError as error:
+        raise StoreCorrupt(
+            f"a list of neighbours, {len(packed)} bytes of story {article}, is not what was written; "
+            "run `recommender recompute`"
+        ) from error
 
 
 def generation(connection: Connection) -> Generation | None:
@@ -139,7 +152,7 @@ def some_lists(
         with connection.execute(query.where(neighbours.c.article_id.in_(chunk))) as result:
             # As the driver gives them: SQLAlchemy's own rows take four times as long.
             for article, packed, reasons in result.cursor.fetchall():
-                found[article] = bytes(packed), reasons if reasons is None else bytes(reasons)
+                found[article] = whole(article, bytes(packed)), reasons if reasons is None else bytes(reasons)
     return found
 
 

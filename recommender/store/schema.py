@@ -21,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest revision in ``migrations/versions``.
 
 It is written here too so that opening a store that is up to date need not
@@ -157,6 +157,7 @@ neighbours = Table(
 )
 """A story's ranked neighbours in one generation: the bytes of a ``NEIGHBOUR_DTYPE`` array, best first.
 
+Behind them stands their checksum (``checksums.marked``), which every reader looks at.
 ``reasons``: as many records of ``reasons.Parts.record``, why each of them is there; null if nobody noted it.
 """
 

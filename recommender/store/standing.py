@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from recommender.checksums import SHORT as CHECKSUM
 from recommender.store.publishing import ACTIVE
 from recommender.store.schema import articles, neighbours
 
@@ -35,7 +36,7 @@ class Waiting(NamedTuple):
     changed: int
 
 
-_LENGTH = func.length(neighbours.c.packed)
+_LENGTH = func.length(neighbours.c.packed) - CHECKSUM
 _STANDING = select(
     func.count(),
     func.count(case((_LENGTH < SHORT * _RECORD, 1))),
