@@ -139,6 +139,29 @@ def serving(store: str, root: Path, key: str) -> Iterator[Newsroom]:
             server.wait(30)
 
 
+def load(room: Newsroom, workers: int = 2) -> None:
+    """Have all workers load what drafts and audits need: a browser notes as an error that it is to wait."""
+    headers = {"X-API-Key": room.key, "Content-Type": "application/json"}
+    draft = json.dumps({"title": "Bridge", "excerpt": "The bridge."})
+    loaded: set[str] = set()
+    start = time.monotonic()
+    while len(loaded) < workers:
+        connection = http.client.HTTPConnection(urlsplit(room.address).netloc, timeout=30)
+        for request in (("POST", "/related", draft), ("GET", "/curation/audit", None)):
+            connection.request(*request, headers=headers)
+            response = connection.getresponse()
+            text = response.read()
+            if response.status != 200:
+                assert b"in-progress" in text, text
+                break
+        else:
+            loaded.add(
+                response.headers["X-Request-Id"].partition("-")[0]
+            )  # its first part is a process's own
+        connection.close()
+        assert time.monotonic() < start + 180
+
+
 def answers(room: Newsroom) -> bool:
     try:
         return room.ask("GET", "/health/ready")[0] == 200

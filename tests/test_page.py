@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import Watched, needs_chromium
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from stories import document, save, story
-from test_newsroom_day import Newsroom, serving
+from test_newsroom_day import Newsroom, load, serving
 
 import recommender.web
 from benchmarks import painting
@@ -71,6 +71,7 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RECOMMENDER_CORS", "http://127.0.0.1:*")
         with serving(store, folder / "models", secret) as room:
+            load(room)
             yield room
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from browsing import Watched, needs_chromium
 from playwright.sync_api import Page, Route, expect
-from test_newsroom_day import Newsroom, serving
+from test_newsroom_day import Newsroom, load, serving
 from test_page import (  # noqa: F401  (fixtures, beside what its tests share)
     TITLES,
     accessible,
@@ -347,6 +347,7 @@ def keyed(newsroom: Newsroom) -> Iterator[tuple[Newsroom, str]]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RECOMMENDER_READ", "keyed")
         with serving(newsroom.store, newsroom.models, newsroom.key) as room:
+            load(room)
             yield room, secret
 
 
