@@ -27,6 +27,7 @@ from recommender.store import Store
 pytestmark = needs_chromium
 
 AWAY = "The service does not answer. Try again in a moment."
+IN_PROGRESS = {"type": "urn:recommender:error:in-progress", "detail": "Ask again in a moment."}
 
 
 class Held:
@@ -300,13 +301,12 @@ def test_what_the_service_says_of_itself_is_shown(newsroom: Newsroom, watched: W
 def test_what_is_being_made_ready_is_asked_for_again(newsroom: Newsroom, watched: Watched) -> None:
     page = watched.page
     page.goto(newsroom.address)
-    why = {"type": "urn:recommender:error:in-progress", "detail": "Ask again in a moment."}
     left = [1, 1]
 
     def answer(route: Route) -> None:
         if left:
             left.pop()
-            route.fulfill(status=503, json=why, headers={"Retry-After": "0"})
+            route.fulfill(status=503, json=IN_PROGRESS, headers={"Retry-After": "0.1"})
         else:
             route.continue_()
 
@@ -316,6 +316,75 @@ def test_what_is_being_made_ready_is_asked_for_again(newsroom: Newsroom, watched
     page.get_by_role("button", name="Find related stories").click()
     expect(page.locator("#drafted li").first).to_be_visible(timeout=30_000)
     assert not left
+    watched.troubles.clear()
+
+
+class NeverReady:
+    """A service that goes on making ready what a list takes: it counts who asks."""
+
+    def __init__(self, page: Page, path: str, having: str, after: str | None = "1") -> None:
+        self.asked = 0
+        self._having = having
+        self._headers = {} if after is None else {"Retry-After": after}
+        page.route(path, self._answer)
+
+    def _answer(self, route: Route) -> None:
+        asked = f"{unquote(route.request.url)} {route.request.post_data or ''}"
+        if self._having in asked:
+            self.asked += 1
+            route.fulfill(status=503, json=IN_PROGRESS, headers=self._headers)
+        else:
+            route.continue_()
+
+
+def test_what_nobody_looks_at_any_more_is_not_asked_for_again(newsroom: Newsroom, watched: Watched) -> None:
+    page = watched.page
+    never = NeverReady(page, "**/related?**", "/bridge")
+    page.goto(of(newsroom, "bridge"))
+    expect(page.get_by_role("status")).to_have_text("Looking …")
+    page.locator("#q").fill("https://www.news.example/mayor")
+    page.locator("#q").press("Enter")
+    expect(page.locator("#story h2")).to_have_text(TITLES["mayor"])
+    asked = never.asked
+    page.wait_for_timeout(1500)
+    assert never.asked == asked
+    expect(page.get_by_role("status")).to_be_empty()
+    watched.troubles.clear()
+
+
+def test_a_draft_that_another_took_the_place_of_is_not_asked_about_again(
+    newsroom: Newsroom, watched: Watched
+) -> None:
+    page = watched.page
+    page.goto(newsroom.address)
+    never = NeverReady(page, "**/related?explain=true", "First")
+    page.get_by_text("Try a draft").click()
+    for headline in ("First of the bridge", "Cats in the harbour"):
+        page.get_by_label("Headline").fill(headline)
+        page.get_by_role("button", name="Find related stories").click()
+    expect(page.locator("#drafted li").first).to_be_visible(timeout=30_000)
+    asked = never.asked
+    page.wait_for_timeout(1500)
+    assert never.asked == asked
+    expect(page.locator("#drafted article").first).to_contain_text("Cats in the harbour")
+    watched.troubles.clear()
+
+
+@pytest.mark.parametrize("after", ["5", None, "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_what_is_never_ready_is_not_asked_for_without_end(
+    newsroom: Newsroom, watched: Watched, after: str | None
+) -> None:
+    page = watched.page
+    never = NeverReady(page, "**/related?**", "/bridge", after)
+    page.clock.install()
+    with page.expect_response("**/related?**"):
+        page.goto(of(newsroom, "bridge"))
+    page.wait_for_timeout(300)
+    assert never.asked == 1  # nor without a pause
+    page.clock.fast_forward(130_000)
+    expect(page.get_by_role("status")).to_have_text(IN_PROGRESS["detail"])
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert never.asked == 2
     watched.troubles.clear()
 
 

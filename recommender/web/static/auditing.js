@@ -11,23 +11,28 @@ export class Audit {
     this.open = open;
     this.say = say;
     this.shown = false;
+    this.asking = new AbortController();
   }
 
   /* Ask, and show it all; an editor without a key is shown nothing. */
   async show() {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
     this.shown = this.desk.open;
     this.element.replaceChildren();
     if (!this.desk.open) return;
     const heading = make("h2", { textContent: strings.audit });
     this.element.append(heading, make("p", { textContent: strings.loading }));
     try {
-      const { counts, items } = await audit();
+      const { counts, items } = await audit(signal);
       const again = make("button", { type: "button", textContent: strings.again, onclick: () => this.show() });
       const groups = Object.entries(counts).filter(([, count]) => count);
       const shown = groups.map(([reason, count]) => this.group(reason, count, items.filter((one) => one.reason === reason)));
       if (!shown.length) shown.push(make("p", { textContent: strings.settled }));
       this.element.replaceChildren(heading, ...shown, again);
     } catch (error) {
+      if (signal.aborted) return;
       this.shown = false;
       this.element.replaceChildren();
       this.say(this.desk.refused(error));

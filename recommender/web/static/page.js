@@ -100,11 +100,13 @@ async function retry() {
   if (document.activeElement === document.body) (of("lists").querySelector(":scope > button") || of("story")).focus();
 }
 
-let latest = 0;
+let asking = new AbortController();
 let here = "";
 
 async function show() {
-  const mine = ++latest;
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
   here = location.search;
   const { url, beside, ...chosen } = state();
   controls.show(state());
@@ -118,12 +120,12 @@ async function show() {
   say(strings.loading);
   if (chosen.diversity === "0") chosen.diversity = "";
   const asked = await Promise.allSettled([
-    service.story(url),
-    service.related(url, chosen),
-    beside ? service.related(url, { ...chosen, model: beside }) : null,
-    desk.open ? service.curation(url) : null,
+    service.story(url, signal),
+    service.related(url, chosen, signal),
+    beside ? service.related(url, { ...chosen, model: beside }, signal) : null,
+    desk.open ? service.curation(url, signal) : null,
   ]);
-  if (mine !== latest) return;
+  if (signal.aborted) return;
   const [story, answer, other, orders] = asked.map((one) => one.value);
   const [error, unordered] = [asked.slice(0, 3).find((one) => one.reason)?.reason, asked[3].reason];
   const stay = staying();
@@ -186,24 +188,25 @@ async function health() {
 }
 
 finding(of("find"), open);
-let drafts = 0;
+let drafting = new AbortController();
 of("draft").querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const mine = ++drafts;
+  drafting.abort();
+  drafting = new AbortController();
+  const { signal } = drafting;
   const draft = { title: event.target.elements.title.value, excerpt: event.target.elements.excerpt.value };
   of("drafting").textContent = strings.loading;
   of("drafted").replaceChildren();
   let said = "";
   try {
-    const answer = await service.drafted(draft);
-    if (mine !== drafts) return;
+    const answer = await service.drafted(draft, signal);
     const text = make("div");
     const told = shownIn(text, { ...draft, title: draft.title.trim() || strings.yours });
     of("drafted").replaceChildren(text, list(answer, told));
   } catch (error) {
     said = service.failure(error);
   }
-  if (mine === drafts) of("drafting").textContent = said;
+  if (!signal.aborted) of("drafting").textContent = said;
 });
 // A link within the page, as to the story, is a step in the history too.
 addEventListener("popstate", () => here === location.search || show());
