@@ -5,6 +5,12 @@ import { age, number, strings } from "./strings.js";
 
 const PAUSE = 120; // milliseconds without a key, after which is looked
 
+/* What is typed as an address, if it is one; some browsers show and some people copy them without their beginning. */
+function address(q) {
+  if (/^https?:\/\//i.test(q)) return q;
+  return /^[^\s/.:]+(\.[^\s/.]+)+\/\S*$/.test(q) ? `https://${q}` : "";
+}
+
 export function finding(form, chosen) {
   const input = form.elements.q;
   const list = form.querySelector("[role=listbox]");
@@ -70,7 +76,7 @@ export function finding(form, chosen) {
     asked = new AbortController();
     const { signal } = asked;
     try {
-      const { items } = await search(q, signal);
+      const { items } = await search(address(q) || q, signal);
       if (!signal.aborted) show(items);
     } catch (error) {
       if (!signal.aborted) show([], failure(error));
@@ -97,7 +103,7 @@ export function finding(form, chosen) {
     clearTimeout(waiting);
     const q = input.value.trim();
     if (at >= 0 && found[at]) choose(found[at].webUrl);
-    else if (/^https?:\/\//i.test(q)) choose(q);
+    else if (address(q)) choose(address(q));
     else look();
   });
 }
