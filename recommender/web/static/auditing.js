@@ -65,7 +65,7 @@ export class Audit {
   /* Order it, and lead who uses keys to what comes next. */
   async settle(entry, kind, source, target) {
     const done = kind === "pin" ? this.desk.pin(source.url, target.url, target.title, null) : this.desk.block(source.url, target.url, target.title);
-    if (!(await done)) return;
+    if (!(await done) || !entry.isConnected) return; // pressed twice, or asked for anew
     const next = (entry.nextElementSibling || entry.previousElementSibling)?.querySelector("button");
     const group = entry.closest("details");
     entry.remove();

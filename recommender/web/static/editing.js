@@ -1,24 +1,34 @@
 /* What an editor with a key does: pin by a button or by dragging, block, undo; and what was done. */
 import { make } from "./cards.js";
-import { failure, order, undo, use } from "./service.js";
+import { curation, failure, order, undo, use } from "./service.js";
 import { number, strings } from "./strings.js";
 
+/* What the browser keeps as long as the tab is open; nothing where it is told to keep nothing. */
+const kept = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => {} };
+  }
+})();
+
 export class Desk {
-  /* `changed` is called when a list is another one, `used` when a key was given, `say` with what a person should hear. */
+  /* `changed` is called when a list is another one, with what a person should hear of it; `used` when a key was given,
+     `say` with what else they should hear. */
   constructor(element, { changed, used, say }) {
     this.form = element.querySelector("form");
     this.orders = element.querySelector("#orders");
     this.changed = changed;
     this.say = say;
-    this.take(sessionStorage.getItem("key") || "");
-    this.by = sessionStorage.getItem("by") || "";
+    this.take(kept.getItem("key") || "");
+    this.by = kept.getItem("by") || "";
     this.form.elements.by.value = this.by;
     this.form.addEventListener("submit", async (event) => {
       event.preventDefault();
       this.take(this.form.elements.key.value.trim());
       this.by = this.form.elements.by.value.trim();
       this.form.elements.key.value = "";
-      sessionStorage.setItem("by", this.by);
+      kept.setItem("by", this.by);
       await changed();
       used();
     });
@@ -31,7 +41,7 @@ export class Desk {
   take(key) {
     this.key = key;
     use(key);
-    sessionStorage.setItem("key", key);
+    kept.setItem("key", key);
   }
 
   /* Why it was not done; a key that is none is forgotten. */
@@ -40,31 +50,44 @@ export class Desk {
     return strings.refused(failure(error));
   }
 
-  /* Do it and say so, or why not; whether it was done. */
-  async do(told, work) {
+  /* Do it and tell what it gives, or why not; whether it was done. */
+  async do(work) {
+    let told = "";
     try {
-      await work();
-      await this.changed();
-      this.say(told);
-      return true;
+      told = await work();
     } catch (error) {
       this.say(this.refused(error));
       return false;
     }
+    await this.changed(told);
+    return true;
+  }
+
+  order(told, body) {
+    return this.do(async () => {
+      await order({ ...body, by: this.by });
+      return told;
+    });
   }
 
   pin(url, other, title, slot) {
-    const body = { url, other, kind: "pin", slot, by: this.by };
-    return this.do(strings.pinned(title), () => order(body));
+    return this.order(strings.pinned(title), { url, other, kind: "pin", slot });
   }
 
   block(url, other, title) {
-    const body = { url, other, kind: "block", by: this.by };
-    return this.do(strings.blocked(title), () => order(body));
+    return this.order(strings.blocked(title), { url, other, kind: "block" });
   }
 
-  async undo(url) {
-    await this.do(strings.undone, () => undo({ url, by: this.by }));
+  /* Undo the last of `seen` lines; but not what was done meanwhile, by somebody else or in another tab. */
+  async undo(url, seen, button) {
+    button.disabled = true;
+    await this.do(async () => {
+      const { history } = await curation(url);
+      if (history.length !== seen) return strings.meanwhile;
+      const after = await undo({ url, by: this.by });
+      return after.history.length > seen ? strings.undone : strings.original;
+    });
+    button.disabled = false;
     if (document.activeElement === document.body) this.orders.querySelector("button")?.focus();
   }
 
@@ -135,7 +158,8 @@ export class Desk {
       const told = strings.order(strings.actions[action], slot && number(slot), title, by);
       return make("li", { dir: "auto" }, undone ? make("s", { textContent: told }) : told);
     });
-    const back = make("button", { type: "button", textContent: strings.undo, onclick: () => this.undo(url) });
+    const back = make("button", { type: "button", textContent: strings.undo });
+    back.onclick = () => this.undo(url, orders.history.length, back);
     this.orders.append(make("h2", { textContent: strings.history }), make("ul", {}, ...lines), back);
   }
 }

@@ -24,7 +24,8 @@ function state() {
 function go(change, again = false) {
   const next = { ...state(), ...change };
   const given = Object.entries({ ...next, lang: chosen }).filter(([, value]) => value !== "");
-  history[again ? "replaceState" : "pushState"](null, "", `?${new URLSearchParams(given)}`);
+  const there = `?${new URLSearchParams(given)}`;
+  history[again || there === location.search ? "replaceState" : "pushState"](null, "", there);
   return show();
 }
 
@@ -102,8 +103,10 @@ async function retry() {
 
 let asking = new AbortController();
 let here = "";
+let generation; // that the foot tells of, null if it does not; not defined before
 
-async function show() {
+/* Show what the address says, and then say this. */
+async function show(said = "") {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
@@ -114,7 +117,7 @@ async function show() {
   of("lists").ariaBusy = String(Boolean(url));
   if (!url) {
     clear();
-    say("");
+    say(said);
     return;
   }
   say(strings.loading);
@@ -132,6 +135,8 @@ async function show() {
   if (error) {
     failed(error, story);
   } else {
+    // The service went on since: what stands at the foot is told anew.
+    if (generation !== undefined && generation !== answer.generation) health();
     const told = introduce(story);
     const empty = controls.any ? strings.filtered : strings.nothing;
     const lists = [list(answer, told, { other, editing: Boolean(orders), empty })];
@@ -141,7 +146,7 @@ async function show() {
     desk.show(url, orders);
     lead();
     // A key may be for reading alone; that is said once, when it is given.
-    say(unordered && unordered.status !== 403 ? desk.refused(unordered) : "");
+    say(unordered && unordered.status !== 403 ? desk.refused(unordered) : said);
   }
   of("lists").ariaBusy = "false";
   stay();
@@ -171,6 +176,7 @@ async function health() {
   const facts = [];
   try {
     const told = await service.evaluation();
+    generation = told.generation;
     const system = told.report?.systems?.recommender;
     facts.push(strings.health.model(called(told.model || "default")));
     const measured = system && [system.ndcg, ...system.interval].map((value) => number(value, 2));
@@ -182,6 +188,7 @@ async function health() {
     const { models } = await service.models();
     controls.offer(["default", "untrained", ...models.map((one) => one.id)], called);
   } catch (error) {
+    generation = null;
     facts.push(refused(error));
   }
   of("health").replaceChildren(...facts.map((fact) => make("span", { textContent: fact })));

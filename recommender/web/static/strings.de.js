@@ -74,6 +74,8 @@ export const strings = {
   pinned: (title) => `Angeheftet: ${title}`,
   blocked: (title) => `Gesperrt: ${title}`,
   undone: "Rückgängig gemacht.",
+  original: "Nichts ist mehr rückgängig zu machen.",
+  meanwhile: "Nicht rückgängig gemacht: Inzwischen kam etwas anderes dazu. Sehen Sie es an, und machen Sie es rückgängig, wenn es weg soll.",
   refused: (detail) => `Nicht geschehen: ${detail}`,
   history: "Was getan wurde",
   drag: "Ziehen, um ihn an anderer Stelle anzuheften",

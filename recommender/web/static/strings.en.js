@@ -74,6 +74,8 @@ export const strings = {
   pinned: (title) => `Pinned: ${title}`,
   blocked: (title) => `Blocked: ${title}`,
   undone: "Undone.",
+  original: "Nothing is left to be undone.",
+  meanwhile: "Not undone: something else was done meanwhile. Look at it, then undo it if it should be.",
   refused: (detail) => `Not done: ${detail}`,
   history: "What was done",
   drag: "Drag to pin it at another place",
