@@ -246,12 +246,12 @@ def test_the_foot_is_told_when_the_service_is_back(newsroom: Newsroom, watched: 
 
 
 def test_what_others_did_meanwhile_is_shown_and_not_undone_unseen(newsroom: Newsroom, page: Page) -> None:
-    page.goto(of(newsroom, "traffic"))
+    page.goto(of(newsroom, "hostile"))
     enter(page, newsroom.key)
     page.get_by_role("button", name=f"Block: {TITLES['cats']}").click()
     done = page.locator("#orders li")
     expect(done).to_have_count(1)
-    told = {"url": "https://www.news.example/traffic", "other": "https://www.news.example/mayor"}
+    told = {"url": "https://www.news.example/hostile", "other": "https://www.news.example/mayor"}
     assert newsroom.ask("PUT", "/curation", told | {"kind": "pin", "by": "Ada"})[0] == 200
     undo = page.get_by_role("button", name="Undo the last")
     undo.click()

@@ -97,7 +97,6 @@ export class Desk {
 
   /* Buttons of an item of the list of the story at `url`; whatever is done by dragging, they do too. */
   actions(url, items, place) {
-    if (!this.open) return [];
     const { webUrl, title } = items[place];
     const pin = (said, to) => items[to] && this.button(said, title, () => this.pin(url, webUrl, title, items[to].rank));
     const block = this.button(strings.block, title, () => this.block(url, webUrl, title));
@@ -121,7 +120,6 @@ export class Desk {
 
   /* Let items of a list be dragged to other places, where they are pinned. */
   sortable(url, list, items) {
-    if (!this.open) return;
     let dragged = null;
     [...list.children].forEach((element, place) => {
       element.draggable = true;

@@ -111,8 +111,9 @@ async function show(said = "") {
   asking = new AbortController();
   const { signal } = asking;
   here = location.search;
-  const { url, beside, ...chosen } = state();
-  controls.show(state());
+  const asked = state();
+  const { url, beside, ...filters } = asked;
+  controls.show(asked);
   of("start").hidden = Boolean(url);
   of("lists").ariaBusy = String(Boolean(url));
   if (!url) {
@@ -121,16 +122,16 @@ async function show(said = "") {
     return;
   }
   say(strings.loading);
-  if (chosen.diversity === "0") chosen.diversity = "";
-  const asked = await Promise.allSettled([
+  const answers = await Promise.allSettled([
     service.story(url, signal),
-    service.related(url, chosen, signal),
-    beside ? service.related(url, { ...chosen, model: beside }, signal) : null,
+    service.related(url, filters, signal),
+    beside ? service.related(url, { ...filters, model: beside }, signal) : null,
     desk.open ? service.curation(url, signal) : null,
   ]);
   if (signal.aborted) return;
-  const [story, answer, other, orders] = asked.map((one) => one.value);
-  const [error, unordered] = [asked.slice(0, 3).find((one) => one.reason)?.reason, asked[3].reason];
+  const [story, answer, other, orders] = answers.map((one) => one.value);
+  const error = answers.slice(0, 3).find((one) => one.reason)?.reason;
+  const unordered = answers[3].reason;
   const stay = staying();
   if (error) {
     failed(error, story);
