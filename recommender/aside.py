@@ -44,7 +44,7 @@ class Aside(Generic[T]):
         self._deciding = Lock()
         self._seats = BoundedSemaphore(WAITING)
         self._made: Future[T] | None = None
-        self._held = math.inf  # until when what was made is given to the next, whatever it is
+        self._held = -math.inf  # until when what was made is given to the next, whatever it is
 
     def get(self, fresh: Callable[[T], bool] = lambda _: True) -> T:
         """Give what was made, if it is ``fresh``; else have it made, and wait.
@@ -54,8 +54,11 @@ class Aside(Generic[T]):
         """
         with self._deciding:
             if self._made is None or (self._made.done() and not self._good(self._made, fresh)):
-                self._made, self._held = Future(), math.inf
-                Thread(target=self._work, args=(self._made,), name=f"making ready: {self._what}").start()
+                begun = Future[T]()
+                Thread(target=self._work, args=(begun,), name=f"making ready: {self._what}").start()
+                self._made = (
+                    begun  # it has one who makes it: where no thread can be had, none would wait in vain
+                )
             made = self._made
         if not self._waited(made):
             raise InProgress(f"{self._what} is being made ready, which takes a while: ask again in a moment")

@@ -138,3 +138,21 @@ def test_a_failure_that_nobody_waited_for_is_told_to_the_next(
         thing.get()
     slow.error = None
     assert thing.get() == 2
+
+
+def test_where_no_thread_can_be_had_the_next_who_asks_tries_again(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.may.set()
+    thing = Aside(slow, "it")
+    with monkeypatch.context() as full:
+        full.setattr(threading, "_start_new_thread", refuses)
+        full.setattr(threading, "_start_joinable_thread", refuses, raising=False)
+        with pytest.raises(RuntimeError, match="can't start"):
+            thing.get()
+    assert thing.get() == 1
+
+
+def refuses(*_: object, **__: object) -> None:
+    """Start no thread, as a system that has too many."""
+    raise RuntimeError("can't start new thread")
