@@ -126,6 +126,22 @@ def test_what_ranked_the_stories_has_to_be_there(recomputed: Store, monkeypatch:
         Drafts(recomputed, NOBODY).ranked(TITLE, EXCERPT, datetime.now(UTC))
 
 
+@pytest.mark.parametrize("part", ["kept", "keeper", "vocabulary"])
+def test_what_is_published_while_the_archive_is_read_is_not_mixed_with_what_was_before(
+    recomputed: Store, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    read, published = getattr(recomputed, part), iter([True])
+
+    def meanwhile(*given: int) -> object:
+        if next(published, False):
+            recompute(recomputed, NOBODY)
+        return read(*given)
+
+    monkeypatch.setattr(recomputed, part, meanwhile)
+    loaded = Loaded.of(recomputed, NOBODY)
+    assert (loaded.generation, loaded.keeper) == (2, 2)
+
+
 # What it is made of
 
 

@@ -42,8 +42,11 @@ class Loaded(NamedTuple):
         Raises NothingRecomputed where there is nothing that this program can
         rank by, and ModelError where the model cannot be read.
         """
-        generation, kept, keeper = store.generation(), store.kept(), store.keeper()
-        packed = None if generation is None else store.vocabulary(generation.id)
+        while True:
+            generation, kept, keeper = store.generation(), store.kept(), store.keeper()
+            packed = None if generation is None else store.vocabulary(generation.id)
+            if store.generation() == generation:
+                break  # or another was published meanwhile: what one keeps is numbered by its own words
         if generation is None or packed is None or keeper is None:
             raise NothingRecomputed("there is nothing to compare a text with: run `recommender recompute`")
         search, ranker = named(root, generation.model)
