@@ -35,15 +35,19 @@ def downgrade() -> None:
 def rewrite(convert: Callable[[bytes], bytes]) -> None:
     connection = op.get_bind()
     columns = neighbours.c
-    keys = connection.execute(sa.select(columns.generation, columns.article_id)).all()
-    this = (
+    key = sa.tuple_(columns.generation, columns.article_id)
+    read = sa.select(neighbours).order_by(columns.generation, columns.article_id).limit(CHUNK)
+    write = sa.update(neighbours).where(
         columns.generation == sa.bindparam("of_generation"),
         columns.article_id == sa.bindparam("of_article"),
     )
-    read = sa.select(columns.packed).where(*this)
-    for start in range(0, len(keys), CHUNK):
-        rows = []
-        for generation, article in keys[start : start + CHUNK]:
-            key = {"of_generation": generation, "of_article": article}
-            rows.append(key | {"packed": convert(connection.execute(read, key).scalar_one())})
-        connection.execute(sa.update(neighbours).where(*this), rows)
+    last = (0, 0)
+    while rows := connection.execute(read.where(key > last)).all():
+        last = rows[-1][:2]
+        connection.execute(
+            write,
+            [
+                {"of_generation": generation, "of_article": article, "packed": convert(packed)}
+                for generation, article, packed in rows
+            ],
+        )
