@@ -56,9 +56,7 @@ class Aside(Generic[T]):
             if self._made is None or (self._made.done() and not self._good(self._made, fresh)):
                 begun = Future[T]()
                 Thread(target=self._work, args=(begun,), name=f"making ready: {self._what}").start()
-                self._made = (
-                    begun  # it has one who makes it: where no thread can be had, none would wait in vain
-                )
+                self._made = begun  # not before: where no thread can be had, all would wait in vain
             made = self._made
         if not self._waited(made):
             raise InProgress(f"{self._what} is being made ready, which takes a while: ask again in a moment")

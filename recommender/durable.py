@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +23,7 @@ PARTIAL: Final = ".partial"
 """How a name ends, after a dot at its beginning, of what is not whole yet."""
 
 _OURS: Final = re.compile(rf"\..+-\d+{re.escape(PARTIAL)}")
-"""What a process writes into a folder that is the program's own; its number makes the name nobody else's."""
+"""What a process writes into a folder that is the program's own, under a name that is nobody else's."""
 
 
 class Disk:
@@ -81,7 +82,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write a folder of these files, by name, into one that is the program's own; it is to be new."""
     make_folder(folder.parent)
     with _among(folder.parent):
-        partial = folder.with_name(f".{folder.name}-{os.getpid()}{PARTIAL}")
+        partial = _beside(folder)
         with _nothing_left(partial):
             disk.make(partial)
             for name, body in contents.items():
@@ -95,7 +96,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 def write_file(path: Path, body: bytes) -> None:
     """Write a file into a folder that is the program's own; it replaces one of its name."""
     with _among(path.parent):
-        partial = path.with_name(f".{path.name}-{os.getpid()}{PARTIAL}")
+        partial = _beside(path)
         with _nothing_left(partial):
             disk.write(partial, body)
             disk.sync(partial)
@@ -156,7 +157,7 @@ def staged(folder: Path, wanted: Mapping[str, Body]) -> Iterator[Callable[[], No
     name has it again.  A file is replaced in one step, a folder in two.
     """
     make_folder(folder)
-    stage = folder / f".staged-{os.getpid()}{PARTIAL}"
+    stage = _beside(folder / "staged")
     new, old = stage / "new", stage / "old"
     with _among(folder):
         try:
@@ -180,6 +181,11 @@ def staged(folder: Path, wanted: Mapping[str, Body]) -> Iterator[Callable[[], No
         finally:
             with suppress(OSError):  # or the next who writes there does it
                 disk.remove(stage)
+
+
+def _beside(path: Path) -> Path:
+    # Numbers of processes are not enough: in containers that share a folder, all are the first.
+    return path.with_name(f".{path.name}-{secrets.randbits(64)}{PARTIAL}")
 
 
 def _write(path: Path, body: Body) -> None:

@@ -23,6 +23,7 @@ from test_durable import PowerCut, Powered, Recorded
 
 from recommender import default, durable, models, pointing
 from recommender.api import create_app
+from recommender.checksums import stamped
 from recommender.errors import (
     BackupCorrupt,
     ModelCorrupt,
@@ -65,8 +66,9 @@ def fill(store: Store, root: Path) -> str:
         store.record_model(one.id, {"ndcg": 0.5})
     store.publish("m0", [(1, packed((2, 0.1)))])
     lists = [(1, packed((2, 0.9), (3, 0.8)), b"12"), (2, packed((3, 0.7)), b"1"), (3, b"", b"")]
-    kept = [("columns", b"\x00\xff")]
-    store.publish("m1", lists, parts="{}", vocabulary=b"\x01words", kept=kept, revision=store.revision())
+    kept = [("columns", stamped(b"\x00\xff"))]
+    words = stamped(b"\x01words")
+    store.publish("m1", lists, parts="{}", vocabulary=words, kept=kept, revision=store.revision())
     store.curate(1, 3, "pin", 1, by="Ada", at=10)
     store.curate(2, 1, "block", by="Ada", at=11)
     store.undo(2, by="Bo", at=12)

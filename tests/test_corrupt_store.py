@@ -240,6 +240,19 @@ def test_doctor_names_lists_that_are_refused(kept: Kept, tmp_path: Path) -> None
     assert ("data checksums" in said) == (kept.store.path is None)
 
 
+@pytest.mark.parametrize(("table", "name"), [(schema.known, "lists"), (schema.vocabularies, "vocabulary")])
+def test_doctor_names_what_a_draft_would_be_refused_for(
+    kept: Kept, tmp_path: Path, table: Table, name: str
+) -> None:
+    change(kept.store, table, "packed", b"half of it")
+    assert name in kept.store.checked().kept
+    (trouble,) = json.loads(run_in(tmp_path, "--store", kept.url, "doctor", "--json").stdout)["troubles"]
+    assert trouble.startswith(f"what the last recompute kept ({name}, the first of ")
+    assert trouble.endswith("`recommender recompute`")
+    recompute(kept.store, NOBODY)
+    assert kept.store.checked().kept == []
+
+
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_doctor_tells_a_damaged_file(kept: Kept, tmp_path: Path) -> None:
     """A page of an index that no answer reads."""

@@ -403,3 +403,14 @@ def test_what_a_killed_export_left_is_written_over(filled: Store, tmp_path: Path
         f"https://www.news.example/{name}" for name in "ab"
     ]
     assert not remains(tmp_path)
+
+
+def test_two_of_one_number_do_not_meet(tmp_path: Path) -> None:
+    """In containers that share a folder every process is the first."""
+    with durable.staged(tmp_path, {"a": b"first", "m": {"x": b"1"}}) as place:
+        with durable.staged(tmp_path, {"a": b"second"}) as other:
+            other()
+        assert (tmp_path / "a").read_bytes() == b"second"
+        place()
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "m"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import time
 from datetime import UTC, datetime
@@ -76,6 +77,17 @@ def test_a_file_that_cannot_be_opened_is_rejected(tmp_path: Path) -> None:
         [found] = read(path)
         assert isinstance(found, Rejection)
         assert "cannot be read" in found.reason
+
+
+def test_a_pipe_or_a_device_in_a_folder_is_no_story(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    (tmp_path / "zero.md").symlink_to("/dev/zero")
+    (tmp_path / "gone.md").symlink_to(tmp_path / "nowhere.md")
+    (tmp_path / "story.md").touch()
+    assert [path.name for path in discover([tmp_path])] == ["gone.md", "story.md"]
+    assert discover([tmp_path / "pipe.md"]) == [tmp_path / "pipe.md"], (
+        "who names it waits for who writes to it"
+    )
 
 
 @pytest.mark.parametrize("suffix", ["", ".pdf", ".docx"])

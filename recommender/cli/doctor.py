@@ -112,7 +112,12 @@ def _look_at_bytes(store: Store, rows: Rows, troubles: list[str]) -> None:
             f"store-corrupt: {len(found.lists):,} lists are not what was written, that of story "
             f"{found.lists[0]} the first, and are refused: `recommender recompute`"
         )
-    if not (found.lists or found.database):
+    if found.kept:
+        troubles.append(
+            f"what the last recompute kept ({found.kept[0]}, the first of {len(found.kept)}) is not what was "
+            "written, so drafts are refused: `recommender recompute`"
+        )
+    if not (found.lists or found.kept or found.database):
         by = {None: "", True: ", data checksums on", False: ", data checksums off"}[found.checksums]
         rows.append(("bytes", f"lists as they were written{by}"))
 

@@ -132,11 +132,15 @@ def parse(stream: BinaryIO, suffix: str, origin: str, zone: tzinfo = UTC) -> Ite
 
 
 def _stories(folder: Path) -> Iterator[Path]:
-    """Yield a folder's files of stories in order; links to other folders are not followed."""
+    """Yield a folder's files of stories in order; links to other folders are not followed.
+
+    Nor are pipes and devices among them: who names a pipe waits for who
+    writes to it, who names a folder does not.
+    """
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
             hidden = name.startswith(".") or path.stem.lower() == "readme"
-            if path.suffix.lower() in SUFFIXES and not hidden:
-                yield path
+            if path.suffix.lower() in SUFFIXES and not hidden and (path.is_file() or not path.exists()):
+                yield path  # a link to nowhere is told of when it is read
