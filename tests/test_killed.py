@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,6 +123,18 @@ VERBS = ("import", "recompute", "train", "refresh", "activate", "default", "rest
 # Two who write
 
 
+def opened_by_both(pipe: Path, reading: subprocess.Popen[bytes]) -> io.FileIO:
+    """Open a pipe to write to it, once the other has it open; fail if that ends without."""
+    while True:
+        try:
+            return io.FileIO(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError as error:  # nobody reads it yet
+            if error.errno != errno.ENXIO:
+                raise
+        assert reading.poll() is None
+        time.sleep(0.05)
+
+
 def test_a_recompute_is_told_of_the_import_that_works_until_that_is_killed(
     store_url: str, tmp_path: Path
 ) -> None:
@@ -129,24 +143,23 @@ def test_a_recompute_is_told_of_the_import_that_works_until_that_is_killed(
     pipe = tmp_path / "slow.json"
     os.mkfifo(pipe)  # whoever reads it waits for who writes it
     command = [sys.executable, "-m", "recommender", "--store", store_url, "import", str(pipe)]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as importing:
-        end = threading.Timer(60, importing.kill)  # or the pipe is waited for in vain
-        end.start()
-        with pipe.open("wb"):
-            for verb in (
-                ["recompute", "--engine", "local"],
-                ["import", "stories"],
-                ["recompute", "--since-last"],
-            ):
-                refused = run_in(tmp_path, "--store", store_url, *verb)
-                assert refused.returncode == 1
-                told = " ".join(refused.stderr.split())
-                assert told.startswith("store-locked: ")
-                assert f"is being written by process {importing.pid} (import, since 20" in told
-            assert importing.poll() is None
-            importing.kill()
-            importing.wait()
-        end.cancel()
+    with (
+        subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as importing,
+        opened_by_both(pipe, importing),
+    ):
+        for verb in (
+            ["recompute", "--engine", "local"],
+            ["import", "stories"],
+            ["recompute", "--since-last"],
+        ):
+            refused = run_in(tmp_path, "--store", store_url, *verb)
+            assert refused.returncode == 1
+            told = " ".join(refused.stderr.split())
+            assert told.startswith("store-locked: ")
+            assert f"is being written by process {importing.pid} (import, since 20" in told
+        assert importing.poll() is None
+        importing.kill()
+        importing.wait()
     with Store.open(store_url) as store, store.writing("check", wait=10):  # PostgreSQL has noticed
         pass
     assert run_in(tmp_path, "--store", store_url, "import", "stories").returncode == 0
