@@ -92,7 +92,7 @@ def main() -> None:
         port = free_port()
         command = ["-m", "recommender", "--store", f"sqlite:///{store}", "serve"]
         urls = [made_store.url(number) for number in range(arguments.stories)]
-        with browsing() as browser, running(command, port, "/health/ready"):
+        with browsing() as browser, running(command, port, "/health/ready", RECOMMENDER_LIVE="false"):
             rows = measured(browser, f"http://127.0.0.1:{port}", urls, arguments.loads)
     rows = [{"stories": arguments.stories, **row} for row in rows]
     Console(highlight=False, width=110).print(table(rows))

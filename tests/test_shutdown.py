@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -65,3 +66,12 @@ def test_who_never_ends_is_waited_for_so_long_and_no_longer(tmp_path: Path) -> N
             assert room.process.wait(15) == 0
         assert shown(room.store) == 1
         assert room.store.find(key("bridge")) is None
+
+
+def test_who_keeps_lists_is_not_waited_for_in_the_middle_of_it(tmp_path: Path) -> None:
+    with serving(tmp_path, LIVE="true", SHUTDOWN="60") as room:
+        (keeper,) = room.children()
+        os.kill(keeper, signal.SIGSTOP)  # as one who is at work and looks at nothing else
+        room.process.send_signal(signal.SIGTERM)
+        assert room.process.wait(30) == 0
+        assert not lives(keeper)

@@ -20,6 +20,9 @@ from recommender.settings import Settings
 _YIELDS: Final = 10
 """Niceness of the process beside those that answer: where cores are few, readers come first."""
 
+_LEAVES: Final = 3.0
+"""Seconds in which it is to end. In the middle of a recompute it is killed: what it publishes is whole, or not."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -64,7 +67,7 @@ def keeping(chosen: Settings) -> Iterator[None]:
         return
     stop = Event()
     sites = {chosen.site, *chosen.sites}
-    keepers = [Thread(target=_keep, args=(site, stop, chosen.shutdown), daemon=True) for site in sites]
+    keepers = [Thread(target=_keep, args=(site, stop), daemon=True) for site in sites]
     for keeper in keepers:
         keeper.start()
     try:
@@ -75,7 +78,7 @@ def keeping(chosen: Settings) -> Iterator[None]:
             keeper.join()
 
 
-def _keep(site: str, stop: Event, patience: int) -> None:
+def _keep(site: str, stop: Event) -> None:
     command = [sys.executable, "-m", "recommender", "--site", site, "live", "--attached"]
     while not stop.is_set():
         # Settings come with the environment.  However this process ends, the pipe ends with it.
@@ -85,7 +88,7 @@ def _keep(site: str, stop: Event, patience: int) -> None:
             assert process.stdin is not None  # noqa: S101  (a pipe was asked for)
             process.stdin.close()
             try:
-                process.wait(patience)
-            except subprocess.TimeoutExpired:  # in the middle of a recompute; what it writes is whole, or not
+                process.wait(_LEAVES)
+            except subprocess.TimeoutExpired:
                 process.kill()
         stop.wait(1)
