@@ -21,7 +21,7 @@ _YIELDS: Final = 10
 """Niceness of the process beside those that answer: where cores are few, readers come first."""
 
 _LEAVES: Final = 3.0
-"""Seconds in which it is to end. In the middle of a recompute it is killed: what it publishes is whole, or not."""
+"""Seconds in which it is to end. In a recompute it is killed: what that publishes is whole or not there."""
 
 
 def register(app: typer.Typer) -> None:
