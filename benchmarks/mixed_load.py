@@ -192,7 +192,8 @@ class Client:
         if asked.check is None:
             return True
         answer = json.loads(text)
-        self.shown = answer.get("id") or self.shown
+        if answer.get("items"):  # of an empty list nothing is clicked
+            self.shown = answer.get("id") or self.shown
         return asked.check(answer)
 
 
